@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * The contract between the C++ layer (src-cpp) and the Go engine (go/capi), written by hand and included by both
+ * sides, so that a difference is a compile error. Every function may be called from any thread, catches every Go
+ * panic, and keeps no pointer of its caller's after it returns, asherah_submit excepted.
+ */
+#ifndef ASHERAH_H
+#define ASHERAH_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+/* Why a call failed. Both texts end in NUL; message is UTF-8 and cut at a character. codes: docs/errors.md */
+typedef struct asherah_error {
+  char code[48];
+  char message[976];
+} asherah_error;
+
+/* Results of asherah_encrypt and asherah_decrypt besides a length: */
+#define ASHERAH_FAILED INT64_MIN        /* the error is filled in */
+#define ASHERAH_COLD (INT64_MIN + 1)    /* only with ASHERAH_HOT_ONLY: the call would have to do I/O; nothing was done */
+#define ASHERAH_NOT_ASCII ((int64_t)1 << 62) /* added to a record's length when it has bytes above 0x7f */
+                                        /* any other negative n: nothing was done, out must have -n bytes */
+
+/* flags of asherah_encrypt and asherah_decrypt */
+#define ASHERAH_HOT_ONLY 1 /* do not wait for a metastore or KMS, return ASHERAH_COLD instead */
+
+#define ASHERAH_OP_ENCRYPT 1
+#define ASHERAH_OP_DECRYPT 2
+
+/* One asynchronous call. The C++ layer allocates it and fills in the first part; from asherah_submit until host.job_done
+ * it belongs to the engine, which fills in the second. out comes from malloc, whoever frees the job frees it. */
+typedef struct asherah_job {
+  int32_t op;
+  uint64_t session;
+  uint8_t *in;
+  size_t in_len;
+
+  uint8_t *out;
+  int64_t result; /* as from asherah_encrypt: a length or ASHERAH_FAILED */
+  asherah_error error;
+} asherah_job;
+
+/* What the engine calls. Any thread, the caller's included; must not call back into the engine. */
+typedef struct asherah_host {
+  void (*job_done)(asherah_job *job);
+  /* a warning event for the environment that opened the factory; texts are valid during the call */
+  void (*warning)(uint64_t env, uint64_t factory, char *code, char *message);
+} asherah_host;
+
+/* Takes the host table (kept for the life of the process) and tests the ciphers; later calls do nothing. 0, or -1 with error. */
+int32_t asherah_start(asherah_host *host, asherah_error *error);
+
+/* A factory's handle, or 0 with the error filled in. env: any number that names the environment, for
+ * asherah_env_close and warnings. config: JSON, see go/capi/config.go. master_key: the static KMS's 32 bytes, or NULL;
+ * the engine copies them into key memory. */
+uint64_t asherah_factory_open(uint64_t env, uint8_t *config, size_t config_len, uint8_t *master_key, size_t master_key_len,
+                              asherah_error *error);
+/* Closes it and its sessions; calls in flight end first with a result or ERR_ASHERAH_CLOSED. Unknown handles are ignored. */
+void asherah_factory_close(uint64_t factory);
+/* Closes every factory of an environment that ends. */
+void asherah_env_close(uint64_t env);
+
+/* A session's handle, or 0 with error. partition: UTF-8. */
+uint64_t asherah_session_open(uint64_t factory, uint8_t *partition, size_t partition_len, asherah_error *error);
+void asherah_session_close(uint64_t session);
+
+/* Data -> data row record (JSON text), and back. Returns the number of bytes written to out, or one of the results above.
+ * in and out must not overlap. On failure the contents of out are wiped or untouched. */
+int64_t asherah_encrypt(uint64_t session, int32_t flags, uint8_t *in, size_t in_len, uint8_t *out, size_t out_cap,
+                        asherah_error *error);
+int64_t asherah_decrypt(uint64_t session, int32_t flags, uint8_t *in, size_t in_len, uint8_t *out, size_t out_cap,
+                        asherah_error *error);
+
+/* Starts job on a goroutine; its end is told by host.job_done, exactly once, always, even when the factory is closed. */
+void asherah_submit(asherah_job *job);
+
+/* Counts that tests and diagnostics read, as JSON text written to out; length, or -needed. factory 0: the whole process. */
+int64_t asherah_stats(uint64_t factory, uint8_t *out, size_t out_cap);
+
+#ifdef __cplusplus
+}
+#endif
+#endif
