@@ -1,0 +1,5 @@
+module asherah-napi
+
+go 1.26.0
+
+toolchain go1.26.8
