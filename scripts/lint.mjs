@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Formatters and linters of all three languages, over the files that git knows. `--fix` formats instead of complaining.
+// C++ has its linter in the build: -Wall -Wextra -Werror.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = resolve(fileURLToPath(import.meta.url), '../..');
+const fix = process.argv.includes('--fix');
+const tags = ['-tags', 'asherah_inplace sqlite_omit_load_extension']; // as CMakeLists.txt gives them
+let failed = 0;
+
+function files(...patterns) {
+  const args = ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...patterns];
+  const listed = spawnSync('git', args, { cwd: root, encoding: 'utf8' }).stdout.split('\n');
+  return listed.filter((file) => file && existsSync(resolve(root, file)));
+}
+
+/** Runs one check. `clean` says whether its output means that all is well; by default only the exit code counts. */
+function check(name, command, args, { cwd = root, install, clean = () => true } = {}) {
+  const result = spawnSync(command, args, { cwd, encoding: 'utf8', maxBuffer: 1 << 26 });
+  const missing = result.error?.code === 'ENOENT';
+  const ok = !missing && result.status === 0 && clean(result.stdout);
+  console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`);
+  if (ok) return;
+  failed++;
+  if (missing) console.log(`     ${command} is missing: ${install}`);
+  else console.log((result.stdout + result.stderr).trimEnd());
+}
+
+/** A tool of node_modules, started by its own script: no shell, no PATH. */
+function packageTool(name, script, args) {
+  const path = resolve(root, 'node_modules', script);
+  if (existsSync(path)) return check(name, process.execPath, [path, ...args]);
+  console.log(`FAIL ${name}\n     node_modules is missing or out of date: run npm ci`);
+  failed++;
+}
+
+packageTool(
+  'biome (TypeScript, JavaScript, JSON)',
+  '@biomejs/biome/bin/biome',
+  fix ? ['check', '--write', '--colors=off', '.'] : ['ci', '--colors=off', '--error-on-warnings', '.'],
+);
+packageTool('tsc (strict types)', 'typescript/bin/tsc', ['-p', 'tsconfig.json', '--noEmit']);
+
+const cpp = files('*.cc', '*.h');
+packageTool('clang-format (C++)', 'clang-format/index.js', [...(fix ? ['-i'] : ['--dry-run', '--Werror']), ...cpp]);
+
+const go = {
+  cwd: resolve(root, 'go'),
+  install: 'install Go, the release of the toolchain line in go/go.mod: https://go.dev/dl',
+};
+const goFiles = files('*.go').map((file) => resolve(root, file));
+check('gofmt', 'gofmt', [fix ? '-w' : '-l', ...goFiles], { ...go, clean: (listed) => listed === '' });
+check('go vet', 'go', ['vet', ...tags, './...'], go);
+check('staticcheck', 'go', ['tool', '-modfile=tools/go.mod', 'staticcheck', ...tags, './...'], go);
+
+console.log(failed ? `${failed} of the checks failed; npm run format mends formatting` : 'all checks passed');
+process.exit(failed ? 1 : 0);

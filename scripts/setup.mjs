@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Makes a fresh clone ready to run: npm packages, the compiled TypeScript, the native addon. Each only if its sources are
+// newer than what was made of them, so that `npm test` and `npm run demo` can always start with this and pay nothing.
+// Needs no package itself: it runs before there are any.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { missingTools, nodeProblem } from './tools.mjs';
+
+const root = resolve(fileURLToPath(import.meta.url), '../..');
+const at = (path) => join(root, path);
+
+/** @returns {number} when the file was last changed, in ms; 0 if there is none */
+function changed(path) {
+  return statSync(at(path), { throwIfNoEntry: false })?.mtimeMs ?? 0;
+}
+
+/** @returns {number} the newest change of a file or of all in a folder that `wanted` accepts, in ms */
+function newest(path, wanted = () => true) {
+  if (!statSync(at(path), { throwIfNoEntry: false })?.isDirectory()) return changed(path);
+  let time = changed(path); // a deleted file shows in its folder only
+  for (const entry of readdirSync(at(path), { withFileTypes: true })) {
+    const child = `${path}/${entry.name}`;
+    if (entry.isDirectory()) time = Math.max(time, newest(child, wanted));
+    else if (wanted(child)) time = Math.max(time, changed(child));
+  }
+  return time;
+}
+
+function stop(lines) {
+  for (const line of lines) console.error(`setup: ${line}`);
+  process.exit(1);
+}
+
+/** Runs a command quietly; what it printed is shown only if it fails. */
+function run(what, command, args) {
+  console.error(`setup: ${what}`);
+  // npm names itself to the scripts it runs; started by hand, this falls back on the npm of the PATH
+  const npm = process.env.npm_execpath;
+  const [file, list] = command === 'npm' && npm?.endsWith('.js') ? [process.execPath, [npm, ...args]] : [command, args];
+  const shell = process.platform === 'win32' && file === 'npm';
+  const result = spawnSync(file, list, { cwd: root, encoding: 'utf8', shell, maxBuffer: 1 << 28 });
+  if (result.status === 0) return;
+  if (result.stdout) process.stderr.write(result.stdout);
+  if (result.stderr) process.stderr.write(result.stderr);
+  stop([
+    `\`${command} ${args.join(' ')}\` failed${result.error ? `: ${result.error.message}` : ', its output is above'}`,
+  ]);
+}
+
+const stamp = (name) => `build/setup/${name}`;
+
+/** Remembers when a build began, not when it ended: a source that changed meanwhile is built again next time. */
+function build(name, what, script) {
+  const began = new Date();
+  run(what, 'npm', ['run', '--silent', script]);
+  mkdirSync(at('build/setup'), { recursive: true });
+  writeFileSync(at(stamp(name)), '');
+  utimesSync(at(stamp(name)), began, began);
+}
+
+const node = nodeProblem();
+if (node) stop([node]);
+
+if (changed('node_modules/.package-lock.json') < changed('package-lock.json')) {
+  run('installing npm packages', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
+}
+
+const libSources = Math.max(newest('lib'), changed('tsconfig.json'), changed('package-lock.json'));
+if (!existsSync(at('dist/index.js')) || changed(stamp('lib')) < libSources) {
+  build('lib', 'compiling lib', 'build:lib');
+}
+
+const version = JSON.parse(readFileSync(at('package.json'), 'utf8')).version; // compiled into the addon
+const addonSources = Math.max(
+  newest('go', (path) => !path.endsWith('_test.go') && !path.includes('/testdata/')),
+  newest('src-cpp'),
+  changed('CMakeLists.txt'),
+);
+if (!existsSync(at('build/Release/asherah-core.node')) || changed(stamp(`addon-${version}`)) < addonSources) {
+  const missing = missingTools(root);
+  if (missing.length) stop(missing);
+  build(`addon-${version}`, 'building the native addon (two minutes the first time: SQLite is in it)', 'build:addon');
+}
