@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: Apache-2.0
+import { describe, unexpected } from './errors.js';
+
+// Each check returns the value, typed, or throws ERR_ASHERAH_INVALID_CONFIG with the option's name.
+
+/** Text that goes into a key id: what UTF-8 can't hold would become the same replacement character in every id. */
+export function text(value: unknown, name: string): string {
+  if (typeof value !== 'string' || value === '') throw invalid(name, 'a non-empty string', describe(value));
+  if (!isWellFormed(value)) {
+    throw invalid(name, 'well-formed Unicode', 'a string with half a surrogate pair');
+  }
+  return value;
+}
+
+export function texts(value: unknown, name: string): readonly string[] {
+  if (!Array.isArray(value)) throw invalid(name, 'an array of non-empty strings', describe(value));
+  return Array.from(value, (element, index) => text(element, `${name}[${index}]`));
+}
+
+export function isWellFormed(value: string): boolean {
+  return !/\p{Surrogate}/u.test(value);
+}
+
+export function boolean(value: unknown, name: string): boolean {
+  if (typeof value !== 'boolean') throw invalid(name, 'true or false', describe(value));
+  return value;
+}
+
+export function func(value: unknown, name: string): (...args: never[]) => unknown {
+  if (typeof value !== 'function') throw invalid(name, 'a function', describe(value));
+  return value as (...args: never[]) => unknown;
+}
+
+/** The digits are secret: they are never in a message, not even a wrong one of them. */
+export function hexKey(value: unknown, name: string): string {
+  if (typeof value !== 'string') throw invalid(name, '64 hexadecimal digits', describe(value));
+  if (!/^[0-9a-fA-F]*$/.test(value)) {
+    throw invalid(name, '64 hexadecimal digits', `${describe(value)}, others among them`);
+  }
+  if (value.length !== 64) throw invalid(name, '64 hexadecimal digits', describe(value));
+  return value;
+}
+
+export function oneOf<const T extends string>(...allowed: T[]): (value: unknown, name: string) => T {
+  return (value, name) => {
+    if (!allowed.includes(value as T)) {
+      // A short word is a slip worth showing; anything else may be a secret in the wrong place.
+      const isWord = typeof value === 'string' && /^[a-z][a-z0-9-]{0,23}$/i.test(value);
+      throw invalid(name, names(...allowed), isWord ? `'${value}'` : describe(value));
+    }
+    return value as T;
+  };
+}
+
+/** `'a', 'b' or 'c'` */
+export function names(...words: string[]): string {
+  const quoted = words.map((word) => `'${word}'`);
+  return `${quoted.slice(0, -1).join(', ')} or ${quoted.at(-1)}`;
+}
+
+export function integer(min: number, max: number, unit: string): (value: unknown, name: string) => number {
+  return numeric(
+    `an integer number of ${unit} from ${min} to ${max}`,
+    (n) => Number.isInteger(n) && n >= min && n <= max,
+  );
+}
+
+export function number(min: number, max: number, unit: string): (value: unknown, name: string) => number {
+  return numeric(`a number of ${unit} from ${min} to ${max}`, (n) => n >= min && n <= max);
+}
+
+function numeric(expected: string, isValid: (n: number) => boolean): (value: unknown, name: string) => number {
+  return (value, name) => {
+    if (typeof value !== 'number' || !isValid(value)) {
+      throw invalid(name, expected, typeof value === 'number' ? String(value) : describe(value));
+    }
+    return value;
+  };
+}
+
+function invalid(name: string, expected: string, got: string): Error {
+  return unexpected('ERR_ASHERAH_INVALID_CONFIG', name, expected, got, 'docs/configuration.md describes the option.');
+}

@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type Addon, loadAddon } from './addon.js';
+import { isWellFormed } from './checks.js';
+import type { CheckedConfig } from './config.js';
+import { describe, fromNative, unexpected } from './errors.js';
+import { NativeSession, SessionCache } from './session-cache.js';
+import { type AsherahWarningCode, Warnings } from './warnings.js';
+
+/**
+ * The native side of one `SessionFactory`. Its sessions hold it too, so that they go on working when the factory object
+ * itself is forgotten.
+ */
+export class Engine {
+  readonly addon: Addon;
+  isClosed = false;
+  readonly #handle: number;
+  readonly #idLength: number;
+  readonly #warnings: Warnings;
+  readonly #cache: SessionCache | undefined;
+
+  constructor(config: CheckedConfig) {
+    this.addon = loadAddon();
+    this.#idLength = config.idLength;
+    this.#warnings = new Warnings(config.onWarning);
+    if (config.sessionCache !== undefined) {
+      const { maxSize, maxAgeMs } = config.sessionCache;
+      this.#cache = new SessionCache(maxSize, maxAgeMs, (session) => this.#closeUnused(session));
+    }
+    this.#handle = this.#open(config);
+    forgottenFactories.register(this, { addon: this.addon, handle: this.#handle }, this);
+    this.#warnOfChoices(config);
+  }
+
+  /** The session of a partition, with one user more. Give it back to {@link release}. */
+  acquire(partition: unknown): NativeSession {
+    if (typeof partition !== 'string' || partition === '') throw invalidPartition(describe(partition));
+    const session = this.#cache?.get(partition) ?? this.#openSession(partition);
+    session.users++;
+    return session;
+  }
+
+  release(session: NativeSession): void {
+    session.users--;
+    this.#closeUnused(session);
+  }
+
+  /** UTF-16 units of the ids in a record of this partition. */
+  idLength(session: NativeSession): number {
+    return this.#idLength + session.partition.length;
+  }
+
+  /** Closes the native sessions with it. */
+  close(): void {
+    if (this.isClosed) return;
+    this.isClosed = true;
+    this.#cache?.clear();
+    forgottenFactories.unregister(this);
+    this.addon.closeFactory(this.#handle);
+  }
+
+  #open(config: CheckedConfig): number {
+    // The addon holds the function as long as the factory is open: were the user's onWarning in it, which may well refer
+    // to the factory, a forgotten factory could never be collected.
+    const warnings = new WeakRef(this.#warnings);
+    try {
+      return this.addon.openFactory(config.engine, config.masterKey, (code, message) =>
+        warnings.deref()?.tell(code as AsherahWarningCode, message),
+      );
+    } catch (error) {
+      throw fromNative(error);
+    }
+  }
+
+  #warnOfChoices(config: CheckedConfig): void {
+    if (config.isTestKms) {
+      this.#warnings.tellOfChoice(
+        'WARN_ASHERAH_TEST_KMS',
+        "kms 'test-debug-static' encrypts with a key that is public: data is not protected. Use kms 'static' with a key of your own.",
+      );
+    }
+    if (config.isMemoryMetastore) {
+      this.#warnings.tellOfChoice(
+        'WARN_ASHERAH_MEMORY_METASTORE',
+        "metastore 'memory' loses all keys when the factory closes: records become unreadable. Use metastore 'sqlite' to keep them.",
+      );
+    }
+  }
+
+  #openSession(partition: string): NativeSession {
+    // Two partitions must not become one because UTF-8 replaces what it can't hold.
+    if (!isWellFormed(partition)) throw invalidPartition('a string with half a surrogate pair');
+    let session: NativeSession;
+    try {
+      session = new NativeSession(this, this.addon.openSession(this.#handle, partition), partition);
+    } catch (error) {
+      throw fromNative(error);
+    }
+    forgottenSessions.register(session, { addon: this.addon, handle: session.handle }, session);
+    this.#cache?.add(session);
+    return session;
+  }
+
+  #closeUnused(session: NativeSession): void {
+    if (session.users > 0 || session.cached || this.isClosed) return;
+    forgottenSessions.unregister(session);
+    this.addon.closeSession(session.handle);
+  }
+}
+
+function invalidPartition(got: string): Error {
+  return unexpected(
+    'ERR_ASHERAH_INVALID_ARGUMENT',
+    'partition',
+    'a non-empty string of well-formed Unicode',
+    got,
+    'Pass the id of whom the data belongs to, such as a user id.',
+  );
+}
+
+// What is forgotten without close() is closed once it is collected. The addon ignores the handles of what is closed.
+interface Forgotten {
+  readonly addon: Addon;
+  readonly handle: number;
+}
+const forgottenFactories = new FinalizationRegistry<Forgotten>(({ addon, handle }) => addon.closeFactory(handle));
+const forgottenSessions = new FinalizationRegistry<Forgotten>(({ addon, handle }) => addon.closeSession(handle));

@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: Apache-2.0
+import { checkConfig } from './config.js';
+import { asyncDispose, dispose } from './dispose.js';
+import { Engine } from './engine.js';
+import { closed, wrongReceiver } from './errors.js';
+import type { SessionFactoryConfig } from './options.js';
+import { newSession, type Session } from './session.js';
+
+/**
+ * Opens sessions on one metastore and KMS, and holds their keys. A program makes one, keeps it for as long as it runs,
+ * and closes it at its end.
+ */
+export class SessionFactory implements Disposable, AsyncDisposable {
+  readonly #engine: Engine;
+
+  /**
+   * Loads the native addon if this is the process's first factory.
+   *
+   * @throws AsherahError `ERR_ASHERAH_INVALID_CONFIG`, `ERR_ASHERAH_UNKNOWN_OPTION`, `ERR_ASHERAH_LOAD_FAILED`,
+   *   `ERR_ASHERAH_LOCKED_MEMORY`, or, for a store that can't be opened, `ERR_ASHERAH_METASTORE`, `_BUSY`, `_READ_ONLY`
+   *   or `_FULL`
+   */
+  constructor(config: SessionFactoryConfig) {
+    const checked = checkConfig(config);
+    try {
+      this.#engine = new Engine(checked);
+    } finally {
+      checked.masterKey.fill(0);
+    }
+  }
+
+  /**
+   * A session of a partition, a new object at each call: close each one. It does no I/O; keys are loaded by the
+   * session's first call.
+   *
+   * @param partition whose data it is, such as a user id: a string, not empty, well-formed Unicode. Whoever opens the
+   *   same partition can decrypt its records.
+   * @throws AsherahError `ERR_ASHERAH_INVALID_ARGUMENT`, `ERR_ASHERAH_CLOSED`, `ERR_ASHERAH_WRONG_RECEIVER`
+   */
+  getSession(partition: string): Session {
+    const engine = SessionFactory.#engineOf(this, 'getSession');
+    if (engine.isClosed) throw closed('SessionFactory');
+    return newSession(engine.acquire(partition));
+  }
+
+  /** Closes it and every session of it, whose methods then throw `ERR_ASHERAH_CLOSED`. More calls of it do nothing. */
+  close(): void {
+    SessionFactory.#engineOf(this, 'close').close();
+  }
+
+  /** As {@link close}; for `using`. */
+  [dispose](): void {
+    SessionFactory.#engineOf(this, '[Symbol.dispose]').close();
+  }
+
+  /** As {@link close}; for `await using`. */
+  async [asyncDispose](): Promise<void> {
+    SessionFactory.#engineOf(this, '[Symbol.asyncDispose]').close();
+  }
+
+  static #engineOf(receiver: unknown, method: string): Engine {
+    if (typeof receiver !== 'object' || receiver === null || !(#engine in receiver)) {
+      throw wrongReceiver('SessionFactory', method, receiver);
+    }
+    return receiver.#engine;
+  }
+}
