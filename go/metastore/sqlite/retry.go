@@ -77,9 +77,9 @@ func (s *Store) explain(what string, err error) error {
 	case e.Code == sqlite3.ErrFull || noSpace(e.SystemErrno):
 		return fault.Wrap(fault.MetastoreFull, err,
 			"Could not %s the SQLite file %q, because its disk or quota is full; free some space", what, s.path)
-	case e.Code == sqlite3.ErrReadonly || noWriting(e.SystemErrno):
+	case e.Code == sqlite3.ErrReadonly || noWriting(e.SystemErrno) || s.noIndex(e):
 		return fault.Wrap(fault.MetastoreReadOnly, err,
-			"Could not %s the SQLite file %q; this process must be allowed to write the file and its directory, to read new rows as well (WAL mode)",
+			"Could not %s the SQLite file %q, because it or its directory is read-only for this process; make both writable, also for reading (WAL mode)",
 			what, s.path)
 	case e.Code == sqlite3.ErrNotADB:
 		return fault.Wrap(fault.Metastore, err, "The file %q is no SQLite database; give the path of one, or of a new file", s.path)
@@ -95,4 +95,14 @@ func noSpace(errno syscall.Errno) bool {
 
 func noWriting(errno syscall.Errno) bool {
 	return errno == syscall.EROFS || errno.Is(fs.ErrPermission)
+}
+
+// noIndex: in WAL mode even a reader needs the -shm file beside the database. Where it can't be created, SQLite's last
+// attempt is to find one, so what the system says in the end is that there is none.
+func (s *Store) noIndex(e sqlite3.Error) bool {
+	if e.Code != sqlite3.ErrCantOpen || e.SystemErrno != syscall.ENOENT {
+		return false
+	}
+	file, err := exists(s.path)
+	return err == nil && file != nil
 }
