@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Writes prebuilds/<platform>-<arch>/ for this machine: prebuildify -> binding.gyp -> CMakeLists.txt. `--zig` compiles with
+// zig, whose Linux files run on glibc 2.28, as releases must; the system's own compiler asks for the glibc it was made for.
+// prebuildify starts with `node-gyp rebuild`, which empties build/.
+
+import { spawnSync } from 'node:child_process';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { missingTools } from './tools.mjs';
+
+const root = resolve(fileURLToPath(import.meta.url), '../..');
+const { values } = parseArgs({ options: { zig: { type: 'boolean', default: false } } });
+const env = { ...process.env };
+
+function stop(line) {
+  console.error(`prebuilds: ${line}`);
+  process.exit(1);
+}
+
+const missing = missingTools(root);
+if (missing.length) stop(missing.join('\nprebuilds: '));
+
+// Without its headers at hand, node-gyp would download them; most installations of Node bring them along.
+const prefix = resolve(dirname(process.execPath), '..');
+if (!env.npm_config_nodedir && existsSync(join(prefix, 'include/node/common.gypi'))) env.npm_config_nodedir = prefix;
+
+if (values.zig) {
+  if (process.platform !== 'linux') stop('--zig is for Linux, where it lowers the glibc that is needed');
+  const cpu = { x64: 'x86_64', arm64: 'aarch64' }[process.arch];
+  const find = 'import os, ziglang; print(os.path.join(os.path.dirname(ziglang.__file__), "zig"))';
+  env.ZIG ??= spawnSync('python3', ['-c', find], { encoding: 'utf8' }).stdout?.trim();
+  if (!env.ZIG) stop('zig is missing: pip install ziglang, or set ZIG to the path of a zig binary');
+  env.ZIG_TARGET = `${cpu}-linux-gnu.2.28`;
+  env.CMAKE_TOOLCHAIN_FILE = join(root, 'cmake/zig.cmake');
+}
+
+const args = ['--napi', '--name', 'asherah-core'];
+if (process.platform === 'linux') args.push('--tag-libc'); // elsewhere the tag would be there too, and be wrong
+const prebuildify = join(root, 'node_modules/prebuildify/bin.js');
+const result = spawnSync(process.execPath, [prebuildify, ...args], { cwd: root, env, stdio: 'inherit' });
+if (result.status !== 0) stop('prebuildify failed, its output is above');
+
+const folder = `prebuilds/${process.platform}-${process.arch}`;
+for (const file of readdirSync(join(root, folder))) {
+  console.log(`${folder}/${file}: ${(statSync(join(root, folder, file)).size / 1e6).toFixed(2)} MB`);
+}
