@@ -20,11 +20,11 @@ typedef struct asherah_error {
   char message[976];
 } asherah_error;
 
-/* Results of asherah_encrypt and asherah_decrypt besides a length: */
-#define ASHERAH_FAILED INT64_MIN        /* the error is filled in */
-#define ASHERAH_COLD (INT64_MIN + 1)    /* only with ASHERAH_HOT_ONLY: the call would have to do I/O; nothing was done */
+/* Results of asherah_encrypt and asherah_decrypt besides a length. Any other negative n: nothing was done, out must have
+ * -n bytes. */
+#define ASHERAH_FAILED INT64_MIN /* the error is filled in */
+#define ASHERAH_COLD (INT64_MIN + 1) /* only with ASHERAH_HOT_ONLY: the call would have to do I/O; nothing was done */
 #define ASHERAH_NOT_ASCII ((int64_t)1 << 62) /* added to a record's length when it has bytes above 0x7f */
-                                        /* any other negative n: nothing was done, out must have -n bytes */
 
 /* flags of asherah_encrypt and asherah_decrypt */
 #define ASHERAH_HOT_ONLY 1 /* do not wait for a metastore or KMS, return ASHERAH_COLD instead */
@@ -58,8 +58,8 @@ int32_t asherah_start(asherah_host *host, asherah_error *error);
 /* A factory's handle, or 0 with the error filled in. env: any number that names the environment, for
  * asherah_env_close and warnings. config: JSON, see go/capi/config.go. master_key: the static KMS's 32 bytes, or NULL;
  * the engine copies them into key memory. */
-uint64_t asherah_factory_open(uint64_t env, uint8_t *config, size_t config_len, uint8_t *master_key, size_t master_key_len,
-                              asherah_error *error);
+uint64_t asherah_factory_open(uint64_t env, uint8_t *config, size_t config_len, uint8_t *master_key,
+                              size_t master_key_len, asherah_error *error);
 /* Closes it and its sessions; calls in flight end first with a result or ERR_ASHERAH_CLOSED. Unknown handles are ignored. */
 void asherah_factory_close(uint64_t factory);
 /* Closes every factory of an environment that ends. */

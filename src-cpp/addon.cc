@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Start here: what the addon exports (interface Addon of lib/addon.ts), for every environment that loads it.
+#include <napi.h>
+
+#include <iterator>
+#include <mutex>
+
+#include "asherah.h"
+#include "calls.h"
+#include "environment.h"
+#include "errors.h"
+
+namespace asherah {
+
+const asherah_error *StartEngine() {
+  static std::once_flag once;
+  static asherah_host host = {OnJobDone, OnWarning};
+  static asherah_error error;
+  static bool failed;
+  std::call_once(once, [] { failed = asherah_start(&host, &error) != 0; });
+  return failed ? &error : nullptr;
+}
+
+namespace {
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  Environment *environment = Environment::Attach(env);
+  if (environment == nullptr) return exports;
+  // An error is told by openFactory: loading the addon must not fail for what no factory may ever need.
+  (void)StartEngine();
+
+  napi_value version;
+  if (napi_create_string_utf8(env, ASHERAH_VERSION, NAPI_AUTO_LENGTH, &version) != napi_ok) {
+    ThrowNodeApiFailed(env, "napi_create_string_utf8");
+    return exports;
+  }
+  auto function = [&](const char *name, napi_callback callback) {
+    return napi_property_descriptor{name, nullptr, callback, nullptr, nullptr, nullptr, napi_enumerable, environment};
+  };
+  const napi_property_descriptor properties[] = {
+      {"version", nullptr, nullptr, nullptr, nullptr, version, napi_enumerable, nullptr},
+      function("openFactory", OpenFactory),
+      function("closeFactory", CloseFactory),
+      function("openSession", OpenSession),
+      function("closeSession", CloseSession),
+      function("encrypt", Encrypt),
+      function("encryptHot", EncryptHot),
+      function("encryptAsync", EncryptAsync),
+      function("decrypt", Decrypt),
+      function("decryptHot", DecryptHot),
+      function("decryptAsync", DecryptAsync),
+      function("decryptString", DecryptString),
+      function("stats", Stats),
+  };
+  if (napi_define_properties(env, exports, std::size(properties), properties) != napi_ok) {
+    ThrowNodeApiFailed(env, "napi_define_properties");
+  }
+  return exports;
+}
+
+}  // namespace
+}  // namespace asherah
+
+using asherah::Init;  // the macro takes a plain name only
+NODE_API_MODULE(asherah, Init)

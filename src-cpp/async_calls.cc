@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Asynchronous calls: a job with a copy of the input goes to the engine, and comes back as an event of the environment.
+#include <stdlib.h>
+#include <string.h>
+
+#include <new>
+#include <utility>
+
+#include "asherah.h"
+#include "bytes.h"
+#include "calls.h"
+#include "errors.h"
+
+namespace asherah {
+namespace {
+
+class Job final : public Event, public asherah_job {
+ public:
+  Job(std::shared_ptr<Environment> owner, int32_t operation, uint64_t session_handle)
+      : asherah_job(), environment(std::move(owner)) {
+    op = operation;
+    session = session_handle;
+  }
+
+  ~Job() override {
+    // The plaintext is what goes in to encrypt and what comes out of decrypt.
+    if (op == ASHERAH_OP_ENCRYPT && in != nullptr) Wipe(in, in_len);
+    if (op == ASHERAH_OP_DECRYPT && out != nullptr && result > 0) Wipe(out, static_cast<size_t>(result));
+    free(in);
+    free(out);
+  }
+
+  bool CopyInput(const Input &input) {
+    in = static_cast<uint8_t *>(malloc(input.size() > 0 ? input.size() : 1));
+    if (in == nullptr) return false;
+    in_len = input.size();
+    if (in_len > 0) memcpy(in, input.data(), in_len);
+    return true;
+  }
+
+  void Deliver(Environment &to) override {
+    to.CallEnded();
+    napi_env env = to.env();
+    napi_value value = result == ASHERAH_FAILED ? nullptr : Value(to);
+    // Statuses below: no promise can be settled any more once the environment ends.
+    if (value != nullptr) {
+      (void)napi_resolve_deferred(env, deferred, value);
+      return;
+    }
+    napi_value reason = result == ASHERAH_FAILED ? NewError(env, error) : TakeException(env);
+    if (reason != nullptr) (void)napi_reject_deferred(env, deferred, reason);
+  }
+
+  /** Holds the environment's state, not the environment. */
+  std::shared_ptr<Environment> environment;
+  napi_deferred deferred = nullptr;
+
+ private:
+  napi_value Value(Environment &to) const {
+    if (op == ASHERAH_OP_ENCRYPT) return RecordToString(to.env(), out, result);
+    return to.NewBuffer(out, static_cast<size_t>(result));
+  }
+};
+
+napi_value Submit(napi_env env, napi_callback_info info, int32_t op) {
+  Call<2> call(env, info);
+  if (!call) return nullptr;
+  if (const asherah_error *error = StartEngine()) return Throw(env, *error);
+  uint64_t session;
+  if (!ReadHandle(env, call[0], kExpectedSession, &session)) return nullptr;
+  Environment &environment = call.environment();
+  ScratchLease scratch(environment);
+  if (scratch.get() == nullptr) return ThrowTooLarge(env, "working memory", sizeof(Scratch));
+
+  bool encrypts = op == ASHERAH_OP_ENCRYPT;
+  Input input(*scratch.get(), encrypts ? Secrecy::kPlaintext : Secrecy::kPublic);
+  bool read = encrypts ? input.ReadBytesOrString(env, call[1], kExpectedData)
+                       : input.ReadStringOrBytes(env, call[1], kExpectedRecord);
+  if (!read) return nullptr;
+  std::unique_ptr<Job> job(new (std::nothrow) Job(environment.shared_from_this(), op, session));
+  if (!job || !job->CopyInput(input)) return ThrowTooLarge(env, encrypts ? "data" : "record", input.size());
+  napi_value promise;
+  if (napi_create_promise(env, &job->deferred, &promise) != napi_ok) {
+    return ThrowNodeApiFailed(env, "napi_create_promise");
+  }
+  environment.CallStarted();
+  asherah_submit(job.release());
+  return promise;
+}
+
+}  // namespace
+
+napi_value EncryptAsync(napi_env env, napi_callback_info info) {
+  return Submit(env, info, ASHERAH_OP_ENCRYPT);
+}
+
+napi_value DecryptAsync(napi_env env, napi_callback_info info) {
+  return Submit(env, info, ASHERAH_OP_DECRYPT);
+}
+
+void OnJobDone(asherah_job *done) {
+  std::unique_ptr<Job> job(static_cast<Job *>(done));
+  // Taken out of the job: it may be the last to hold the state, which must outlive Post.
+  std::shared_ptr<Environment> environment = std::move(job->environment);
+  environment->Post(std::move(job));
+}
+
+}  // namespace asherah

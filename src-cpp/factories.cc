@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// Opening and closing, and the warnings that open factories give.
+#include <string>
+#include <utility>
+
+#include "asherah.h"
+#include "bytes.h"
+#include "calls.h"
+#include "errors.h"
+
+namespace asherah {
+namespace {
+
+class Warning final : public Event {
+ public:
+  Warning(uint64_t factory, const char *code, const char *message)
+      : factory_(factory), code_(code), message_(message) {}
+
+  void Deliver(Environment &environment) override {
+    auto found = environment.on_warning.find(factory_);
+    if (found == environment.on_warning.end()) return;  // its openFactory failed, and told the caller more than this
+    napi_env env = environment.env();
+    napi_value on_warning = found->second.Value(), undefined, arguments[2];
+    if (on_warning == nullptr || napi_get_undefined(env, &undefined) != napi_ok ||
+        napi_create_string_utf8(env, code_.c_str(), code_.size(), &arguments[0]) != napi_ok ||
+        napi_create_string_utf8(env, message_.c_str(), message_.size(), &arguments[1]) != napi_ok) {
+      return;
+    }
+    if (napi_call_function(env, undefined, on_warning, 2, arguments, nullptr) == napi_ok) return;
+    // What the callback throws is an uncaught exception, as from any listener.
+    napi_value exception = TakeException(env);
+    if (exception != nullptr) (void)napi_fatal_exception(env, exception);
+  }
+
+ private:
+  const uint64_t factory_;
+  const std::string code_, message_;
+};
+
+/** Queued behind the warnings that a factory gave before it was closed. */
+class NoMoreWarnings final : public Event {
+ public:
+  explicit NoMoreWarnings(uint64_t factory) : factory_(factory) {}
+  void Deliver(Environment &environment) override { environment.on_warning.erase(factory_); }
+
+ private:
+  const uint64_t factory_;
+};
+
+napi_value HandleToNumber(napi_env env, uint64_t handle) {
+  napi_value number;
+  if (static_cast<double>(handle) <= kMaxHandle &&
+      napi_create_double(env, static_cast<double>(handle), &number) == napi_ok) {
+    return number;
+  }
+  return ThrowNodeApiFailed(env, "making a handle");
+}
+
+}  // namespace
+
+napi_value OpenFactory(napi_env env, napi_callback_info info) {
+  Call<3> call(env, info);
+  if (!call) return nullptr;
+  if (const asherah_error *error = StartEngine()) return Throw(env, *error);
+  Environment &environment = call.environment();
+  ScratchLease scratch(environment);
+  if (scratch.get() == nullptr) return ThrowTooLarge(env, "working memory", sizeof(Scratch));
+
+  // A connection string may hold a password.
+  Input config(*scratch.get(), Secrecy::kPlaintext);
+  if (!config.ReadString(env, call[0], "config: expected a string.")) return nullptr;
+  Input master_key(*scratch.get(), Secrecy::kPlaintext);
+  napi_valuetype type;
+  if (napi_typeof(env, call[1], &type) != napi_ok) return ThrowNodeApiFailed(env, "napi_typeof");
+  if (type != napi_undefined && !master_key.ReadBytes(env, call[1], "masterKey: expected a Uint8Array or undefined.")) {
+    return nullptr;
+  }
+  if (napi_typeof(env, call[2], &type) != napi_ok) return ThrowNodeApiFailed(env, "napi_typeof");
+  if (type != napi_function) return ThrowInvalidArgument(env, "onWarning: expected a function.");
+  Napi::FunctionReference on_warning = Napi::Persistent(Napi::Function(env, call[2]));
+  if (on_warning.IsEmpty()) return nullptr;
+
+  asherah_error error;
+  uint64_t factory = asherah_factory_open(environment.id(), config.data(), config.size(), master_key.data(),
+                                          master_key.size(), &error);
+  if (factory == 0) return Throw(env, error);
+  napi_value handle = HandleToNumber(env, factory);
+  if (handle == nullptr) {
+    asherah_factory_close(factory);
+    return nullptr;
+  }
+  environment.on_warning[factory] = std::move(on_warning);
+  return handle;
+}
+
+napi_value CloseFactory(napi_env env, napi_callback_info info) {
+  Call<1> call(env, info);
+  uint64_t factory;
+  if (!call || !ReadHandle(env, call[0], kExpectedFactory, &factory)) return nullptr;
+  asherah_factory_close(factory);
+  Environment &environment = call.environment();
+  if (environment.on_warning.count(factory) > 0) environment.Post(std::make_unique<NoMoreWarnings>(factory));
+  return nullptr;
+}
+
+napi_value OpenSession(napi_env env, napi_callback_info info) {
+  Call<2> call(env, info);
+  uint64_t factory;
+  if (!call || !ReadHandle(env, call[0], kExpectedFactory, &factory)) return nullptr;
+  ScratchLease scratch(call.environment());
+  if (scratch.get() == nullptr) return ThrowTooLarge(env, "working memory", sizeof(Scratch));
+  Input partition(*scratch.get(), Secrecy::kPublic);
+  if (!partition.ReadString(env, call[1], "partition: expected a string.")) return nullptr;
+  asherah_error error;
+  uint64_t session = asherah_session_open(factory, partition.data(), partition.size(), &error);
+  if (session == 0) return Throw(env, error);
+  napi_value handle = HandleToNumber(env, session);
+  if (handle == nullptr) asherah_session_close(session);
+  return handle;
+}
+
+napi_value CloseSession(napi_env env, napi_callback_info info) {
+  Call<1> call(env, info);
+  uint64_t session;
+  if (!call || !ReadHandle(env, call[0], kExpectedSession, &session)) return nullptr;
+  asherah_session_close(session);
+  return nullptr;
+}
+
+napi_value Stats(napi_env env, napi_callback_info info) {
+  Call<1> call(env, info);
+  uint64_t factory;
+  if (!call || !ReadHandle(env, call[0], "factory: expected the number that openFactory returned, or 0.", &factory)) {
+    return nullptr;
+  }
+  ScratchLease scratch(call.environment());
+  if (scratch.get() == nullptr) return ThrowTooLarge(env, "working memory", sizeof(Scratch));
+  int64_t size = asherah_stats(factory, scratch.get()->out, Scratch::kSize);
+  if (size < 0) return ThrowTooLarge(env, "stats", static_cast<unsigned long long>(-size));
+  napi_value json;
+  if (napi_create_string_utf8(env, reinterpret_cast<char *>(scratch.get()->out), static_cast<size_t>(size), &json) !=
+      napi_ok) {
+    return ThrowNodeApiFailed(env, "napi_create_string_utf8");
+  }
+  return json;
+}
+
+void OnWarning(uint64_t env, uint64_t factory, char *code, char *message) {
+  std::shared_ptr<Environment> environment = Environment::Find(env);
+  if (environment) environment->Post(std::make_unique<Warning>(factory, code, message));
+}
+
+}  // namespace asherah

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+//
+// The hot path: one call from JavaScript, one call of the engine, one value back. Plain Node-API, because every wrapper
+// here is paid by every call.
+#include "asherah.h"
+#include "bytes.h"
+#include "calls.h"
+#include "errors.h"
+
+namespace asherah {
+namespace {
+
+napi_value Undefined(napi_env env) {
+  napi_value undefined;
+  return napi_get_undefined(env, &undefined) == napi_ok ? undefined : nullptr;
+}
+
+napi_value RunEncrypt(napi_env env, napi_callback_info info, int32_t flags) {
+  Call<2> call(env, info);
+  if (!call) return nullptr;
+  uint64_t session;
+  if (!ReadHandle(env, call[0], kExpectedSession, &session)) return nullptr;
+  ScratchLease scratch(call.environment());
+  if (scratch.get() == nullptr) return ThrowTooLarge(env, "working memory", sizeof(Scratch));
+
+  Input data(*scratch.get(), Secrecy::kPlaintext);
+  if (!data.ReadBytesOrString(env, call[1], kExpectedData)) return nullptr;
+  Output record(*scratch.get(), Secrecy::kPublic);
+  asherah_error error;
+  int64_t result = record.Run(asherah_encrypt, session, flags, data, error);
+  if (result == ASHERAH_FAILED) return Throw(env, error);
+  if (result == ASHERAH_COLD) return Undefined(env);
+  return RecordToString(env, record.data(), result);
+}
+
+using ToValue = napi_value (*)(Environment &environment, const uint8_t *plaintext, size_t size);
+
+napi_value RunDecrypt(napi_env env, napi_callback_info info, int32_t flags, ToValue to_value) {
+  Call<2> call(env, info);
+  if (!call) return nullptr;
+  uint64_t session;
+  if (!ReadHandle(env, call[0], kExpectedSession, &session)) return nullptr;
+  ScratchLease scratch(call.environment());
+  if (scratch.get() == nullptr) return ThrowTooLarge(env, "working memory", sizeof(Scratch));
+
+  Input record(*scratch.get(), Secrecy::kPublic);
+  if (!record.ReadStringOrBytes(env, call[1], kExpectedRecord)) return nullptr;
+  Output plaintext(*scratch.get(), Secrecy::kPlaintext);
+  asherah_error error;
+  int64_t result = plaintext.Run(asherah_decrypt, session, flags, record, error);
+  if (result == ASHERAH_FAILED) return Throw(env, error);
+  if (result == ASHERAH_COLD) return Undefined(env);
+  return to_value(call.environment(), plaintext.data(), static_cast<size_t>(result));
+}
+
+napi_value ToBuffer(Environment &environment, const uint8_t *plaintext, size_t size) {
+  return environment.NewBuffer(plaintext, size);
+}
+
+napi_value ToStringIfAscii(Environment &environment, const uint8_t *plaintext, size_t size) {
+  if (IsAscii(plaintext, size)) return AsciiToString(environment.env(), plaintext, size);
+  return environment.NewBuffer(plaintext, size);
+}
+
+}  // namespace
+
+bool ReadHandle(napi_env env, napi_value value, const char *expected, uint64_t *handle) {
+  double number;
+  if (napi_get_value_double(env, value, &number) == napi_ok && number >= 0 && number <= kMaxHandle) {
+    *handle = static_cast<uint64_t>(number);
+    if (static_cast<double>(*handle) == number) return true;
+  }
+  ThrowInvalidArgument(env, expected);
+  return false;
+}
+
+napi_value Encrypt(napi_env env, napi_callback_info info) {
+  return RunEncrypt(env, info, 0);
+}
+
+napi_value EncryptHot(napi_env env, napi_callback_info info) {
+  return RunEncrypt(env, info, ASHERAH_HOT_ONLY);
+}
+
+napi_value Decrypt(napi_env env, napi_callback_info info) {
+  return RunDecrypt(env, info, 0, ToBuffer);
+}
+
+napi_value DecryptHot(napi_env env, napi_callback_info info) {
+  return RunDecrypt(env, info, ASHERAH_HOT_ONLY, ToBuffer);
+}
+
+napi_value DecryptString(napi_env env, napi_callback_info info) {
+  return RunDecrypt(env, info, 0, ToStringIfAscii);
+}
+
+}  // namespace asherah
