@@ -21,8 +21,8 @@ const (
 
 	keyTextSize = KeySize / 3 * 4
 	maxDigits   = 20 // of an int64
-	// decodeSlack is what vectorised base64 may write beyond its result.
-	decodeSlack = 32
+	// DecodeSlack is what vectorised base64 may write beyond its result.
+	DecodeSlack = 32
 )
 
 // Template writes the data row records of one intermediate key id, and reads those in the same form (field order and
@@ -113,13 +113,13 @@ func (t *Template) Parse(text []byte) (f Fields, ok bool) {
 }
 
 // DecodeKey decodes the sealed data row key; false if it is not KeySize bytes of canonical base64.
-func (f *Fields) DecodeKey(key *[KeySize + decodeSlack]byte) bool {
+func (f *Fields) DecodeKey(key *[KeySize + DecodeSlack]byte) bool {
 	n, err := base64.StdEncoding.Decode(key[:], f.Key)
 	return err == nil && n == KeySize
 }
 
 // DataRoom is how many bytes DecodeData needs.
-func (f *Fields) DataRoom() int { return base64.StdEncoding.DecodedLen(len(f.Data)) + decodeSlack }
+func (f *Fields) DataRoom() int { return base64.StdEncoding.DecodedLen(len(f.Data)) + DecodeSlack }
 
 // DecodeData decodes the sealed data to out and returns its size; false if it is not canonical base64 (white space, which
 // encoding/base64 passes over, is not).

@@ -1,0 +1,292 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package capi is the engine's side of the C boundary: the functions of src-cpp/asherah.h. It turns handles into objects,
+// pointers into slices and panics into errors, and leaves everything else to package envelope.
+package capi
+
+/*
+#cgo CFLAGS: -I${SRCDIR}/../../src-cpp
+#include <stdlib.h>
+#include "asherah.h"
+
+static inline void host_warning(asherah_host *h, uint64_t env, uint64_t factory, char *code, char *message) {
+  h->warning(env, factory, code, message);
+}
+*/
+import "C"
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"unicode/utf8"
+	"unsafe"
+
+	"asherah-napi/aesgcm"
+	"asherah-napi/envelope"
+	"asherah-napi/fault"
+	"asherah-napi/kms"
+	"asherah-napi/metastore"
+)
+
+// Parts makes what a configuration names. Each addon's main package hands in its own: that is all that core and cloud
+// differ in.
+type Parts struct {
+	KMS       func(config *Config, masterKey []byte) (kms.KMS, error)
+	Metastore func(config *Config) (metastore.Metastore, error)
+}
+
+type factory struct {
+	env      uint64
+	envelope *envelope.Factory
+	mu       sync.Mutex
+	sessions map[uint64]struct{} // nil once closed
+}
+
+type session struct {
+	*envelope.Session
+	number  uint64
+	factory *factory
+}
+
+var (
+	started   sync.Once
+	startErr  error
+	parts     Parts
+	host      C.asherah_host
+	factories handles[*factory]
+	sessions  handles[*session]
+)
+
+// Start is asherah_start with the parts of the addon at hand.
+func Start(p Parts, h unsafe.Pointer, e unsafe.Pointer) (status int32) {
+	defer recoverTo((*C.asherah_error)(e), func() { status = -1 })
+	started.Do(func() {
+		parts, host = p, *(*C.asherah_host)(h)
+		startErr = aesgcm.Check()
+	})
+	if startErr != nil {
+		setError((*C.asherah_error)(e), fault.Wrap(fault.Internal, startErr, "the addon's self-test failed"))
+		return -1
+	}
+	return 0
+}
+
+// recoverTo ends a panic at the boundary; it would end the process.
+func recoverTo(e *C.asherah_error, failed func()) {
+	if r := recover(); r != nil {
+		setError(e, fault.New(fault.Internal, "a panic in the engine, please report it: %v", r))
+		failed()
+	}
+}
+
+func setError(e *C.asherah_error, err error) {
+	if e == nil {
+		return
+	}
+	put(e.code[:], string(fault.CodeOf(err)))
+	put(e.message[:], err.Error())
+}
+
+// put copies text and a NUL to dst, cut at a character.
+func put(dst []C.char, text string) {
+	if len(text) > len(dst)-1 {
+		n := len(dst) - 1
+		for n > 0 && !utf8.RuneStart(text[n]) {
+			n--
+		}
+		text = text[:n]
+	}
+	for i := range len(text) {
+		dst[i] = C.char(text[i])
+	}
+	dst[len(text)] = 0
+}
+
+func bytesOf(p *C.uint8_t, n C.size_t) []byte {
+	return unsafe.Slice((*byte)(p), int(n))
+}
+
+var errClosedFactory = fault.New(fault.Closed, "the factory is closed; make a new one")
+var errClosedSession = fault.New(fault.Closed, "the session or its factory is closed; open a new one")
+
+//export asherah_factory_open
+func asherah_factory_open(env C.uint64_t, config *C.uint8_t, configLen C.size_t, masterKey *C.uint8_t, masterKeyLen C.size_t, e *C.asherah_error) (number C.uint64_t) {
+	defer recoverTo(e, func() { number = 0 })
+	n, err := openFactory(uint64(env), bytesOf(config, configLen), bytesOf(masterKey, masterKeyLen))
+	if err != nil {
+		setError(e, err)
+	}
+	return C.uint64_t(n)
+}
+
+func openFactory(env uint64, text, masterKey []byte) (uint64, error) {
+	config, err := parseConfig(text)
+	if err != nil {
+		return 0, err
+	}
+	master, err := parts.KMS(config, masterKey)
+	if err != nil {
+		return 0, err
+	}
+	store, err := parts.Metastore(config)
+	if err != nil {
+		master.Close()
+		return 0, err
+	}
+	f := &factory{env: env, sessions: map[uint64]struct{}{}}
+	var number uint64
+	known := make(chan struct{}) // a warning names the factory's number, which does not exist yet
+	f.envelope = envelope.NewFactory(config.envelope(func(code fault.Code, message string) {
+		go func() { // never on the caller's stack: it may hold what the host's callback needs
+			defer func() { _ = recover() }()
+			<-known
+			warn(env, number, string(code), message)
+		}()
+	}), store, master)
+	number = factories.add(f)
+	close(known)
+	if number == 0 {
+		f.envelope.Close()
+		return 0, fault.New(fault.InvalidArgument, "too many factories are open; close some")
+	}
+	return number, nil
+}
+
+func warn(env, factory uint64, code, message string) {
+	c, m := C.CString(code), C.CString(message)
+	defer C.free(unsafe.Pointer(c))
+	defer C.free(unsafe.Pointer(m))
+	C.host_warning(&host, C.uint64_t(env), C.uint64_t(factory), c, m)
+}
+
+//export asherah_factory_close
+func asherah_factory_close(number C.uint64_t) {
+	defer recoverTo(nil, func() {})
+	if f, ok := factories.remove(uint64(number)); ok {
+		f.close()
+	}
+}
+
+func (f *factory) close() {
+	f.mu.Lock()
+	open := f.sessions
+	f.sessions = nil
+	f.mu.Unlock()
+	for number := range open {
+		sessions.remove(number)
+	}
+	f.envelope.Close()
+}
+
+//export asherah_env_close
+func asherah_env_close(env C.uint64_t) {
+	defer recoverTo(nil, func() {})
+	for number, f := range factories.all() {
+		if f.env == uint64(env) {
+			asherah_factory_close(C.uint64_t(number))
+		}
+	}
+}
+
+//export asherah_session_open
+func asherah_session_open(factory C.uint64_t, partition *C.uint8_t, partitionLen C.size_t, e *C.asherah_error) (number C.uint64_t) {
+	defer recoverTo(e, func() { number = 0 })
+	n, err := openSession(uint64(factory), string(bytesOf(partition, partitionLen)))
+	if err != nil {
+		setError(e, err)
+	}
+	return C.uint64_t(n)
+}
+
+func openSession(number uint64, partition string) (uint64, error) {
+	f, ok := factories.get(number)
+	if !ok {
+		return 0, errClosedFactory
+	}
+	inner, err := f.envelope.Session(partition)
+	if err != nil {
+		return 0, err
+	}
+	s := &session{Session: inner, factory: f}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.sessions == nil {
+		inner.Close()
+		return 0, errClosedFactory
+	}
+	s.number = sessions.add(s)
+	if s.number == 0 {
+		inner.Close()
+		return 0, fault.New(fault.InvalidArgument, "too many sessions are open; close some")
+	}
+	f.sessions[s.number] = struct{}{}
+	return s.number, nil
+}
+
+//export asherah_session_close
+func asherah_session_close(number C.uint64_t) {
+	defer recoverTo(nil, func() {})
+	if s, ok := sessions.remove(uint64(number)); ok {
+		s.factory.mu.Lock()
+		delete(s.factory.sessions, s.number)
+		s.factory.mu.Unlock()
+		s.Close()
+	}
+}
+
+//export asherah_encrypt
+func asherah_encrypt(number C.uint64_t, flags C.int32_t, in *C.uint8_t, inLen C.size_t, out *C.uint8_t, outCap C.size_t, e *C.asherah_error) (n C.int64_t) {
+	defer recoverTo(e, func() { n = C.ASHERAH_FAILED })
+	s, ok := sessions.get(uint64(number))
+	if !ok {
+		return failed(e, errClosedSession)
+	}
+	if room := s.RecordRoom(int(inLen)); room > int(outCap) {
+		return C.int64_t(-room)
+	}
+	size, err := s.Encrypt(context.Background(), flags&C.ASHERAH_HOT_ONLY != 0, bytesOf(in, inLen), bytesOf(out, outCap))
+	if err != nil {
+		return failed(e, err)
+	}
+	return textLength(s, size)
+}
+
+func textLength(s *session, size int) C.int64_t {
+	if s.ASCII() {
+		return C.int64_t(size)
+	}
+	return C.int64_t(size) | C.ASHERAH_NOT_ASCII
+}
+
+//export asherah_decrypt
+func asherah_decrypt(number C.uint64_t, flags C.int32_t, in *C.uint8_t, inLen C.size_t, out *C.uint8_t, outCap C.size_t, e *C.asherah_error) (n C.int64_t) {
+	defer recoverTo(e, func() { n = C.ASHERAH_FAILED })
+	s, ok := sessions.get(uint64(number))
+	if !ok {
+		return failed(e, errClosedSession)
+	}
+	size, err := s.Decrypt(context.Background(), flags&C.ASHERAH_HOT_ONLY != 0, bytesOf(in, inLen), bytesOf(out, outCap))
+	if err != nil {
+		return failed(e, err)
+	}
+	return C.int64_t(size)
+}
+
+func failed(e *C.asherah_error, err error) C.int64_t {
+	if errors.Is(err, envelope.ErrCold) {
+		return C.ASHERAH_COLD
+	}
+	setError(e, err)
+	return C.ASHERAH_FAILED
+}
+
+//export asherah_stats
+func asherah_stats(number C.uint64_t, out *C.uint8_t, outCap C.size_t) (n C.int64_t) {
+	defer recoverTo(nil, func() { n = C.ASHERAH_FAILED })
+	text := statsOf(uint64(number))
+	if len(text) > int(outCap) {
+		return C.int64_t(-len(text))
+	}
+	return C.int64_t(copy(bytesOf(out, outCap), text))
+}

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package envelope
+
+import (
+	"context"
+	"sync"
+
+	"asherah-napi/fault"
+)
+
+// flights let any number of callers wait for one load of a key. Not x/sync/singleflight: the key is handed over with a
+// reference for each waiter, and a panic becomes their error instead of the end of the process.
+type flights struct {
+	mu      sync.Mutex
+	current map[string]*flight
+}
+
+type flight struct {
+	done    chan struct{}
+	waiters int  // who will get a reference
+	landed  bool // key and err are set, the references handed over
+	key     *key
+	err     error
+}
+
+// start runs load on a goroutine unless it is under way under this name. load returns a key with one reference, or nil.
+func (f *flights) start(name string, load func() (*key, error)) {
+	f.join(name, load, 0)
+}
+
+// wait does the same and waits for the outcome: the key with a reference for the caller.
+func (f *flights) wait(ctx context.Context, name string, load func() (*key, error)) (*key, error) {
+	fl := f.join(name, load, 1)
+	select {
+	case <-fl.done:
+		return fl.key, fl.err
+	case <-ctx.Done():
+		f.leave(fl)
+		return nil, ctx.Err()
+	}
+}
+
+func (f *flights) join(name string, load func() (*key, error), waiters int) *flight {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	fl := f.current[name]
+	if fl == nil {
+		fl = &flight{done: make(chan struct{})}
+		if f.current == nil {
+			f.current = map[string]*flight{}
+		}
+		f.current[name] = fl
+		go f.run(name, fl, load)
+	}
+	fl.waiters += waiters
+	return fl
+}
+
+func (f *flights) run(name string, fl *flight, load func() (*key, error)) {
+	key, err := recovered(load)
+	f.mu.Lock()
+	delete(f.current, name)
+	fl.key, fl.err, fl.landed = key, err, true
+	if key != nil {
+		for range fl.waiters {
+			key.acquire()
+		}
+	}
+	f.mu.Unlock()
+	close(fl.done)
+	if key != nil {
+		key.release()
+	}
+}
+
+// leave gives up the caller's reference, handed over or still to be.
+func (f *flights) leave(fl *flight) {
+	f.mu.Lock()
+	landed := fl.landed
+	if !landed {
+		fl.waiters--
+	}
+	f.mu.Unlock()
+	if landed && fl.key != nil {
+		fl.key.release()
+	}
+}
+
+func recovered(load func() (*key, error)) (k *key, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			k, err = nil, fault.New(fault.Internal, "a panic while loading a key: %v", r)
+		}
+	}()
+	return load()
+}

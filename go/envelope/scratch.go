@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package envelope
+
+import (
+	"sync/atomic"
+	"unsafe"
+
+	"asherah-napi/aesgcm"
+	"asherah-napi/lockedmem"
+	"asherah-napi/record"
+)
+
+// scratch is where one call keeps its data row key: locked memory, wiped when the call ends.
+type scratch struct {
+	slot   *lockedmem.Slot
+	cipher aesgcm.Key
+	random *[56]byte // data row key, nonce for its sealing, nonce for the data's
+
+	sealedKey [record.KeySize + record.DecodeSlack]byte // a ciphertext; here because on the stack it would escape
+}
+
+// A few stay at hand, for all factories, so that a call need not take the arena's lock. Threads begin to look at
+// different places, or they would fight over the first.
+var idle [16]atomic.Pointer[scratch]
+
+func (f *Factory) takeScratch() (*scratch, error) {
+	if sc := idle[place()].Swap(nil); sc != nil {
+		return sc, nil
+	}
+	slot, err := f.slot()
+	if err != nil {
+		return nil, err
+	}
+	sc := &scratch{slot: slot, random: (*[56]byte)(slot.Scratch())}
+	sc.cipher.Attach(slot.Key())
+	return sc, nil
+}
+
+func (sc *scratch) giveBack() {
+	sc.slot.Wipe()
+	if !idle[place()].CompareAndSwap(nil, sc) {
+		sc.slot.Free()
+	}
+}
+
+// place tells threads apart well enough by where their stacks are.
+func place() int {
+	var here byte
+	return int(uintptr(unsafe.Pointer(&here)) >> 13 % uintptr(len(idle)))
+}

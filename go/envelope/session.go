@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package envelope
+
+import (
+	"context"
+	"errors"
+	"sync/atomic"
+
+	"asherah-napi/aesgcm"
+	"asherah-napi/fault"
+	"asherah-napi/record"
+)
+
+// Session encrypts and decrypts the records of one partition. It is safe for concurrent use, and keeps the intermediate
+// keys it used last, so that a hot call takes no lock.
+type Session struct {
+	f        *Factory
+	keyID    string
+	template record.Template
+	closed   atomic.Bool
+
+	encryptKey atomic.Pointer[key] // each holds a reference
+	decryptKey atomic.Pointer[key]
+}
+
+// ErrCold is the answer of a hot-only call that would have to ask the metastore or the KMS. Nothing was done.
+var ErrCold = errors.New("the keys are not at hand")
+
+// Session opens a session for a partition, a non-empty UTF-8 text. It does no I/O.
+func (f *Factory) Session(partition string) (*Session, error) {
+	if partition == "" {
+		return nil, fault.New(fault.InvalidArgument, "partitionId: expected a non-empty string")
+	}
+	id := f.intermediateKeyID(partition)
+	s := &Session{f: f, keyID: id, template: record.NewTemplate(id)}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.sessions == nil {
+		return nil, errClosed
+	}
+	f.sessions[s] = struct{}{}
+	return s, nil
+}
+
+// Close lets go of the session's keys. Calls in flight end with a result. It may be called twice.
+func (s *Session) Close() {
+	s.f.mu.Lock()
+	delete(s.f.sessions, s)
+	s.f.mu.Unlock()
+	s.letGo()
+}
+
+func (s *Session) letGo() {
+	s.closed.Store(true)
+	keep(&s.encryptKey, nil)
+	keep(&s.decryptKey, nil)
+}
+
+// keep makes k the key that a session holds on to.
+func keep(held *atomic.Pointer[key], k *key) {
+	if k != nil {
+		k.acquire() // the caller's reference keeps it above 0
+	}
+	if old := held.Swap(k); old != nil {
+		old.release()
+	}
+}
+
+// ASCII says whether this session's records are ASCII texts.
+func (s *Session) ASCII() bool { return s.template.ASCII() }
+
+// RecordRoom is how many bytes Encrypt needs for the record of so much data.
+func (s *Session) RecordRoom(data int) int { return s.template.MaxSize(data + aesgcm.Overhead) }
+
+// Encrypt writes the data row record of in to out, RecordRoom(len(in)) bytes or more, and returns its size.
+func (s *Session) Encrypt(ctx context.Context, hotOnly bool, in, out []byte) (int, error) {
+	now := s.f.now()
+	k, err := s.keyForEncrypt(ctx, now, hotOnly)
+	if err != nil {
+		return 0, err
+	}
+	defer k.release()
+	sc, err := s.f.takeScratch()
+	if err != nil {
+		return 0, err
+	}
+	defer sc.giveBack()
+
+	// One call to the generator for the data row key and both nonces.
+	aesgcm.Random(sc.random[:])
+	sealedKey := (*[record.KeySize]byte)(sc.sealedKey[:])
+	k.cipher.Seal(sealedKey[:], (*[aesgcm.NonceSize]byte)(sc.random[32:44]), sc.random[:32])
+	k.seals.Add(1)
+	sc.cipher.Expand((*[aesgcm.KeySize]byte)(sc.random[:32]))
+	return s.template.Write(out, now.unix, sealedKey, k.created, len(in)+aesgcm.Overhead, func(sealed []byte) {
+		sc.cipher.Seal(sealed, (*[aesgcm.NonceSize]byte)(sc.random[44:56]), in)
+	}), nil
+}
+
+func (s *Session) keyForEncrypt(ctx context.Context, now moment, hotOnly bool) (*key, error) {
+	k := s.encryptKey.Load()
+	if k != nil && s.f.valid(k, now) && (k.fresh(now) || s.f.tend(&s.f.intermediate, k, now)) && k.acquire() {
+		return k, nil
+	}
+	if s.closed.Load() {
+		return nil, errClosed
+	}
+	if hotOnly {
+		return nil, ErrCold
+	}
+	k, err := s.f.intermediate.latest(ctx, s.keyID)
+	if err != nil {
+		return nil, s.f.closedOr(err)
+	}
+	s.hold(&s.encryptKey, k)
+	return k, nil
+}
+
+func (s *Session) hold(held *atomic.Pointer[key], k *key) {
+	keep(held, k)
+	if s.closed.Load() { // closed meanwhile: nobody else would let go
+		keep(held, nil)
+	}
+}
+
+// Decrypt writes the plaintext of a data row record to out and returns its size, or how many bytes out must have as a
+// negative number; then nothing was done. Neither age nor revocation of a key matters here, as in the Go library, and
+// nothing is ever written to the metastore.
+func (s *Session) Decrypt(ctx context.Context, hotOnly bool, in, out []byte) (int, error) {
+	if s.closed.Load() {
+		return 0, errClosed
+	}
+	sc, err := s.f.takeScratch()
+	if err != nil {
+		return 0, err
+	}
+	defer sc.giveBack()
+	fields, ok := s.template.Parse(in)
+	if ok {
+		if room := fields.DataRoom(); room > len(out) {
+			return -room, nil
+		}
+		if n, ok := fields.DecodeData(out); ok && fields.DecodeKey(&sc.sealedKey) {
+			return s.open(ctx, hotOnly, sc, record.KeyMeta{ID: s.keyID, Created: fields.ParentCreated}, sc.sealedKey[:record.KeySize], out[:n])
+		}
+	}
+	row, err := record.ParseDataRow(in)
+	if err != nil {
+		return 0, fault.Wrap(fault.InvalidRecord, err, "dataRowRecord: expected the JSON text that encrypt returned")
+	}
+	if !s.f.accepts(s.keyID, row.ParentKeyMeta.ID) {
+		return 0, fault.New(fault.PartitionMismatch, "dataRowRecord: it belongs to intermediate key %q, this session's is %q; use the session of the partition that encrypted it", row.ParentKeyMeta.ID, s.keyID)
+	}
+	if len(row.Data) > len(out) {
+		return -len(row.Data), nil
+	}
+	return s.open(ctx, hotOnly, sc, row.ParentKeyMeta, row.Key, out[:copy(out, row.Data)])
+}
+
+// open decrypts data in place.
+func (s *Session) open(ctx context.Context, hotOnly bool, sc *scratch, parent record.KeyMeta, sealedKey, data []byte) (int, error) {
+	if len(sealedKey) != record.KeySize || len(data) < aesgcm.Overhead {
+		return 0, fault.New(fault.InvalidRecord, "dataRowRecord: expected Key of %d bytes and Data of %d or more, got %d and %d", record.KeySize, aesgcm.Overhead, len(sealedKey), len(data))
+	}
+	k, err := s.keyForDecrypt(ctx, parent, hotOnly)
+	if err != nil {
+		return 0, err
+	}
+	defer k.release()
+	raw := (*[aesgcm.KeySize]byte)(sc.random[:32])
+	if _, err := k.cipher.Open(raw[:], sealedKey); err != nil {
+		return 0, fault.New(fault.AuthenticationFailed, "dataRowRecord: its key can't be decrypted by intermediate key %s created at %d: the record was changed, or made with another key", parent.ID, parent.Created)
+	}
+	sc.cipher.Expand(raw)
+	plaintext, err := sc.cipher.Open(data[:0], data)
+	if err != nil {
+		return 0, fault.New(fault.AuthenticationFailed, "dataRowRecord: its data can't be decrypted: the record was changed")
+	}
+	return len(plaintext), nil
+}
+
+func (s *Session) keyForDecrypt(ctx context.Context, meta record.KeyMeta, hotOnly bool) (*key, error) {
+	for _, held := range [...]*atomic.Pointer[key]{&s.encryptKey, &s.decryptKey} {
+		if k := held.Load(); k != nil && k.created == meta.Created && k.id == meta.ID && k.acquire() {
+			return k, nil
+		}
+	}
+	k := s.f.intermediate.cache.get(meta)
+	if k == nil {
+		if hotOnly {
+			return nil, ErrCold
+		}
+		var err error
+		if k, err = s.f.intermediate.exact(ctx, meta); err != nil {
+			return nil, s.f.closedOr(err)
+		}
+	}
+	s.hold(&s.decryptKey, k)
+	return k, nil
+}
