@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: Apache-2.0
+
+/**
+ * One trial, in a process of its own: `node trial.mjs '{"contender":…,"kind":…}'` prints its result as one line of JSON.
+ * The kinds are the functions below.
+ */
+import { statSync } from 'node:fs';
+import { Worker } from 'node:worker_threads';
+import { open } from '../rivals/index.mjs';
+import { batches, prepare, runner, timed, warmUp } from './measure.mjs';
+
+const request = JSON.parse(process.argv[2]);
+const { contender } = request;
+
+const kinds = {
+  /** ns per call of one operation at one size. */
+  async call({ op, mode, size, time, width = 1 }) {
+    const rival = await open(contender);
+    const calls = mode === 'sync' ? rival.sync : rival.async;
+    if (!calls) return { absent: true, version: rival.version };
+    const task = await prepare(calls, op, size);
+    const { min, median } = await batches(runner(task, mode, width), time, width);
+    rival.close();
+    return { ns: min, medianBatch: median, version: rival.version };
+  },
+
+  /** A kept session against getSession + encrypt + close, in alternating batches of the same process. */
+  async session({ size, time, partitions }) {
+    const rival = await open(contender);
+    if (!rival.getSession) return { absent: true };
+    const names = Array.from({ length: partitions }, (_, i) => `user-${i}`);
+    const { call: encrypt, args } = await prepare(rival.sync, 'encrypt', size);
+    const kept = (count) => {
+      for (let i = 0; i < count; i++) encrypt(args[i % args.length]);
+    };
+    const each = (count) => {
+      for (let i = 0; i < count; i++) {
+        const session = rival.getSession(names[i % partitions]);
+        session.encrypt(args[i % args.length]);
+        session.close();
+      }
+    };
+    const count = await warmUp(each, time / 2);
+    await warmUp(kept, time / 4);
+    const best = { kept: Infinity, each: Infinity };
+    for (const end = performance.now() + time * 2; performance.now() < end; ) {
+      best.kept = Math.min(best.kept, ((await timed(kept, count)) * 1e6) / count);
+      best.each = Math.min(best.each, ((await timed(each, count)) * 1e6) / count);
+    }
+    rival.close();
+    return best;
+  },
+
+  /** Calls per second of `threads` worker threads that each have a factory of their own (threads.mjs). */
+  async threads({ threads, size, time }) {
+    const gate = new SharedArrayBuffer(8); // two counters: threads ready, threads done
+    const workers = Array.from(
+      { length: threads },
+      () =>
+        new Worker(new URL('./threads.mjs', import.meta.url), { workerData: { contender, size, time, gate, threads } }),
+    );
+    const rates = await Promise.all(
+      workers.map((worker) => new Promise((resolve, reject) => worker.on('message', resolve).on('error', reject))),
+    );
+    return { perSecond: rates.reduce((a, b) => a + b, 0) };
+  },
+
+  /** From the start of the process, and from before loading, to the end of the first encrypt; and the memory that took. */
+  async start() {
+    const before = process.memoryUsage().rss;
+    const loading = performance.now();
+    const rival = await open(contender);
+    const calls = rival.sync ?? rival.async;
+    const data = Buffer.alloc(64, 'a');
+    const record = calls && (await calls.encrypt(data));
+    const end = performance.now();
+    const rss = process.memoryUsage().rss - before;
+    if (calls && !(await calls.decrypt(record)).equals(data)) throw new Error('the first record did not come back');
+    let count = 0;
+    if (calls) for (; count < 20_000 && performance.now() < end + 2000; count++) await calls.encrypt(data);
+    const rssAfter = process.memoryUsage().rss - before;
+    rival.close();
+    return { version: rival.version, total: end, load: end - loading, rss, rssAfter, addonBytes: loadedAddons() };
+  },
+};
+
+/** Bytes of the native addons this process has loaded; 0 where none is. */
+function loadedAddons() {
+  process.report.excludeNetwork = true;
+  const { sharedObjects } = process.report.getReport();
+  return [...new Set(sharedObjects)]
+    .filter((path) => path.endsWith('.node'))
+    .reduce((sum, path) => sum + statSync(path).size, 0);
+}
+
+process.stdout.write(`${JSON.stringify(await kinds[request.kind](request))}\n`);
