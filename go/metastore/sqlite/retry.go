@@ -20,6 +20,7 @@ import (
 func (s *Store) retry(ctx context.Context, what string, operation func() error) error {
 	deadline := time.Now().Add(s.busyTimeout)
 	pause := time.Millisecond
+	reopened := false
 	for {
 		err := operation()
 		switch {
@@ -27,6 +28,10 @@ func (s *Store) retry(ctx context.Context, what string, operation func() error) 
 			return nil
 		case isDropped(err):
 			continue // open says whether that was Close or a new start
+		case isReadOnly(err) && !reopened:
+			reopened = true // the connection may be older than the file's permission to be written
+			s.startAfresh(err)
+			continue
 		case !isLock(err):
 			s.startAfresh(err)
 			return s.explain(what, err)
@@ -43,8 +48,8 @@ func (s *Store) retry(ctx context.Context, what string, operation func() error) 
 	}
 }
 
-// startAfresh closes the connections after a failure: one that was opened while the file was read-only stays so when
-// the file no longer is, and one that met a damaged file may remember pages of it.
+// startAfresh closes the connections after a failure: one that was opened while the file was read-only stays so, and
+// one that met a damaged file may remember pages of it.
 func (s *Store) startAfresh(err error) {
 	if _, ok := errors.AsType[sqlite3.Error](err); !ok {
 		return
@@ -56,6 +61,11 @@ func (s *Store) startAfresh(err error) {
 
 // isDropped: another call dropped the pool between this one's open and its query. database/sql exports no value for it.
 func isDropped(err error) bool { return err.Error() == "sql: database is closed" }
+
+func isReadOnly(err error) bool {
+	e, ok := errors.AsType[sqlite3.Error](err)
+	return ok && e.Code == sqlite3.ErrReadonly
+}
 
 func isLock(err error) bool {
 	e, ok := errors.AsType[sqlite3.Error](err)
