@@ -3,7 +3,6 @@
 package envelope
 
 import (
-	"regexp"
 	"slices"
 	"strings"
 )
@@ -26,7 +25,21 @@ func (c *Config) withSuffix(id string) string {
 	return id + "_" + c.RegionSuffix
 }
 
-var awsRegion = regexp.MustCompile(`^[a-z]{2}(-[a-z]+){1,3}-[0-9]{1,2}$`)
+// looksLikeAWSRegion says whether s has the form of us-west-2, us-gov-east-1, us-isob-east-1: a country, one to three
+// words, a number of one or two digits. (Package regexp would be a tenth of a megabyte of the addon.)
+func looksLikeAWSRegion(s string) bool {
+	parts := strings.Split(s, "-")
+	if len(parts) < 3 || len(parts) > 5 || len(parts[0]) != 2 {
+		return false
+	}
+	number := parts[len(parts)-1]
+	return consistsOf(number, '0', '9') && len(number) <= 2 &&
+		!slices.ContainsFunc(parts[:len(parts)-1], func(word string) bool { return !consistsOf(word, 'a', 'z') })
+}
+
+func consistsOf(s string, from, to rune) bool {
+	return s != "" && !strings.ContainsFunc(s, func(c rune) bool { return c < from || c > to })
+}
 
 // accepts says whether a key id found in a record or a key row belongs to own, an id of ours: it is own, or differs from
 // it only by the suffix, which is none, a configured one, or looks like an AWS region. The Go library accepts anything that
@@ -44,5 +57,5 @@ func (c *Config) accepts(own, found string) bool {
 		return ok
 	}
 	suffix, ok = strings.CutPrefix(suffix, "_")
-	return ok && (slices.Contains(c.RecoveryRegionSuffixes, suffix) || awsRegion.MatchString(suffix))
+	return ok && (slices.Contains(c.RecoveryRegionSuffixes, suffix) || looksLikeAWSRegion(suffix))
 }

@@ -109,8 +109,8 @@ func (l *level) openValid(id string, row *record.KeyRecord) (*key, error) {
 	if err != nil {
 		return nil, err
 	}
-	if k.parent != nil && now.mono >= k.parent.staleAt.Load() {
-		l.f.system.refreshExact(k.parent) // its failure leaves the parent as valid as it was
+	if p := k.parent; p != nil && (now.mono >= p.staleAt.Load() || l.f.tooStale(p, now)) {
+		_ = l.f.system.refreshExact(p) // its failure leaves the parent as valid as it was
 	}
 	if !l.f.valid(k, now) {
 		k.release()

@@ -22,11 +22,11 @@ func (f *Factory) valid(k *key, now moment) bool {
 	if !k.valid(now, f.maxSeals) {
 		return false
 	}
-	return f.MaxKeyStaleness == 0 || (!f.tooStale(k, now) && (k.parent == nil || !f.tooStale(k.parent, now)))
+	return !f.tooStale(k, now) && (k.parent == nil || !f.tooStale(k.parent, now))
 }
 
 func (f *Factory) tooStale(k *key, now moment) bool {
-	return now.mono-k.loadedAt.Load() > int64(f.MaxKeyStaleness)
+	return f.MaxKeyStaleness != 0 && now.mono-k.loadedAt.Load() > int64(f.MaxKeyStaleness)
 }
 
 // tend starts the refreshes of k, a key of level l, and of its system key that are due. False: the caller must wait for one.
@@ -81,7 +81,7 @@ func (f *Factory) refreshFailed(k *key, err error) {
 
 // staleError says so when it is for MaxKeyStaleness that the cached key was not good enough.
 func (f *Factory) staleError(cached *key, err error) error {
-	if f.MaxKeyStaleness == 0 || !f.tooStale(cached, f.now()) {
+	if !f.tooStale(cached, f.now()) {
 		return err
 	}
 	return fault.Wrap(fault.KeyStale, err, "maxKeyStaleness: key %s was last checked %d s ago", cached.id,
