@@ -137,7 +137,7 @@ napi_value Stats(napi_env env, napi_callback_info info) {
   ScratchLease scratch(call.environment());
   if (scratch.get() == nullptr) return ThrowTooLarge(env, "working memory", sizeof(Scratch));
   int64_t size = asherah_stats(factory, scratch.get()->out, Scratch::kSize);
-  if (size < 0) return ThrowTooLarge(env, "stats", static_cast<unsigned long long>(-size));
+  if (size < 0) return ThrowTooLarge(env, "stats", Scratch::kSize);
   napi_value json;
   if (napi_create_string_utf8(env, reinterpret_cast<char *>(scratch.get()->out), static_cast<size_t>(size), &json) !=
       napi_ok) {
