@@ -28,8 +28,9 @@ import (
 )
 
 const (
-	loadSQL   = `SELECT key_record FROM encryption_key WHERE id = ? AND created = ?`
-	latestSQL = `SELECT key_record FROM encryption_key WHERE id = ? ORDER BY created DESC LIMIT 1`
+	// || '' takes the column's declared type away, for which the driver would make a time.Time of the text.
+	loadSQL   = `SELECT created || '', key_record FROM encryption_key WHERE id = ? AND created = ?`
+	latestSQL = `SELECT created || '', key_record FROM encryption_key WHERE id = ? ORDER BY created DESC LIMIT 1`
 	// Not INSERT OR IGNORE: that would also swallow a violated NOT NULL of somebody's extra column, and report a
 	// duplicate where nothing was stored.
 	storeSQL = `INSERT INTO encryption_key (id, created, key_record) VALUES (?, ?, ?) ON CONFLICT (id, created) DO NOTHING`
@@ -71,26 +72,38 @@ func New(path string, busyTimeout time.Duration) (*Store, error) {
 }
 
 func (s *Store) Load(ctx context.Context, id string, created int64) (*record.KeyRecord, error) {
-	text, err := formatCreated(created)
+	date, err := formatCreated(created)
 	if err != nil {
 		return nil, nil // no row can have such a date, and a foreign record may name any
 	}
-	return s.read(ctx, id, loadSQL, id, text)
+	_, key, err := s.read(ctx, id, loadSQL, id, date)
+	return key, err
 }
 
 func (s *Store) LoadLatest(ctx context.Context, id string) (*record.KeyRecord, error) {
-	return s.read(ctx, id, latestSQL, id)
+	date, key, err := s.read(ctx, id, latestSQL, id)
+	if err != nil || key == nil {
+		return nil, err
+	}
+	// Records name their key by the date in its text. If the column says another, the row would not be found again, and
+	// what was encrypted under it would be lost.
+	if want, err := formatCreated(key.Created); err != nil || want != date {
+		return nil, fault.New(fault.InvalidKeyRecord,
+			"The key row %q in %q has created %q, and a key_record with Created %d, which is another date; correct the column to \"YYYY-MM-DD HH:MM:SS\" in UTC",
+			id, s.path, date, key.Created)
+	}
+	return key, nil
 }
 
 // read never creates the file or the table: decrypting must not write.
-func (s *Store) read(ctx context.Context, id, query string, args ...any) (*record.KeyRecord, error) {
+func (s *Store) read(ctx context.Context, id, query string, args ...any) (date string, _ *record.KeyRecord, _ error) {
 	var text []byte
 	err := s.retry(ctx, "read from", func() error {
 		db, err := s.open(ctx, readable)
 		if err != nil || db == nil {
 			return err
 		}
-		err = db.QueryRowContext(ctx, query, args...).Scan(&text)
+		err = db.QueryRowContext(ctx, query, args...).Scan(&date, &text)
 		if errors.Is(err, sql.ErrNoRows) {
 			return nil
 		}
@@ -100,14 +113,14 @@ func (s *Store) read(ctx context.Context, id, query string, args ...any) (*recor
 		return err
 	})
 	if err != nil || text == nil {
-		return nil, err
+		return "", nil, err
 	}
 	key, err := record.ParseKeyRecord(text)
 	if err != nil {
-		return nil, fault.Wrap(fault.InvalidKeyRecord, err,
+		return "", nil, fault.Wrap(fault.InvalidKeyRecord, err,
 			"The key row %q in %q is damaged; restore its key_record from a backup", id, s.path)
 	}
-	return key, nil
+	return date, key, nil
 }
 
 func (s *Store) Store(ctx context.Context, id string, created int64, key *record.KeyRecord) (bool, error) {

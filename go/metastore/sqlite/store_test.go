@@ -94,7 +94,6 @@ func TestRowsAreThoseOfTheRustPackages(t *testing.T) {
 	mustStore(t, s, "_SK_s_p")
 	var created, kind, text, mode string
 	db := raw(t, path)
-	// || '' takes away the column's declared type, for which the driver would make a time.Time
 	err := db.QueryRow(`SELECT created || '', typeof(created), key_record FROM encryption_key WHERE id = '_SK_s_p'`).Scan(&created, &kind, &text)
 	if err != nil || created != "2026-11-22 15:51:00" || kind != "text" {
 		t.Fatalf("created is %q, a %s (%v)", created, kind, err)
@@ -260,6 +259,20 @@ func TestDamagedRows(t *testing.T) {
 		mustFail(t, err, fault.InvalidKeyRecord, fmt.Sprint("bad", i))
 	}
 	mustLoad(t, s, "good", true)
+}
+
+func TestLatestRowOfAnotherDateThanItSays(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "keys.db")
+	s := open(t, path)
+	mustStore(t, s, "k")
+	db := raw(t, path)
+	for _, date := range []string{"2026-11-22 15:51:01", "2026-11-22 15:51:00 +0000 UTC", "2026-11-22T15:51:00Z", "1795362660"} {
+		if _, err := db.Exec(`UPDATE encryption_key SET created = ?`, date); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.LoadLatest(ctx, "k")
+		mustFail(t, err, fault.InvalidKeyRecord, date, fmt.Sprint(minute))
+	}
 }
 
 func TestLockIsWaitedForAndThenReported(t *testing.T) {
