@@ -94,7 +94,8 @@ export function checkConfig(config: unknown): CheckedConfig {
 }
 
 function readOptions(config: unknown): Options {
-  if (typeof config !== 'object' || config === null || Array.isArray(config)) {
+  const properties = typeof config === 'object' && config !== null ? readProperties(config) : undefined;
+  if (properties === undefined || Array.isArray(config)) {
     throw unexpected(
       'ERR_ASHERAH_INVALID_CONFIG',
       'config',
@@ -104,7 +105,7 @@ function readOptions(config: unknown): Options {
     );
   }
   const options: Record<string, unknown> = Object.create(null);
-  for (const [name, value] of readProperties(config)) {
+  for (const [name, value] of properties) {
     if (!Object.hasOwn(checks, name)) throw unknownOption(name);
     if (value === undefined) continue;
     if (value === null) {

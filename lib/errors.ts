@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { types } from 'node:util';
 
 // Registered, so that two copies of this module share it.
 const brand = Symbol.for('asherah-napi.AsherahError');
@@ -33,8 +34,8 @@ export type AsherahErrorCode = (typeof errorCodes)[number];
 
 /**
  * The one class of errors of this package, thrown by its synchronous methods and what its asynchronous ones reject with.
- * The message names the argument, what was expected, what came and what to do. It never holds key material, plaintext,
- * partition ids or connection strings.
+ * The message names the argument, what was expected, what came and what to do. It never holds key material or
+ * plaintext.
  *
  * `instanceof` also recognizes errors of another copy of this package (jest's module registries load one per test file).
  */
@@ -95,6 +96,8 @@ export function unexpected(
 export function describe(value: unknown): string {
   if (value === undefined || value === null) return String(value);
   if (typeof value === 'string') return value === '' ? 'an empty string' : `a string of ${value.length} characters`;
+  // First, because a revoked one throws whatever else it is asked.
+  if (types.isProxy(value)) return 'a proxy';
   if (Array.isArray(value)) return `an array of ${value.length} elements`;
   if (typeof value === 'object') return ArrayBuffer.isView(value) ? 'a view of bytes' : 'an object';
   return `a ${typeof value}`;

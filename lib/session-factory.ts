@@ -14,11 +14,11 @@ export class SessionFactory implements Disposable, AsyncDisposable {
   readonly #engine: Engine;
 
   /**
-   * Loads the native addon if this is the process's first factory.
+   * Loads the native addon if this is the process's first factory. The metastore is not touched before the first call of a
+   * session that needs it.
    *
    * @throws AsherahError `ERR_ASHERAH_INVALID_CONFIG`, `ERR_ASHERAH_UNKNOWN_OPTION`, `ERR_ASHERAH_LOAD_FAILED`,
-   *   `ERR_ASHERAH_LOCKED_MEMORY`, or, for a store that can't be opened, `ERR_ASHERAH_METASTORE`, `_BUSY`, `_READ_ONLY`
-   *   or `_FULL`
+   *   `ERR_ASHERAH_LOCKED_MEMORY`
    */
   constructor(config: SessionFactoryConfig) {
     const checked = checkConfig(config);
