@@ -26,7 +26,6 @@ napi_value ThrowInvalidArgument(napi_env env, const char *message) {
 }
 
 napi_value ThrowNodeApiFailed(napi_env env, const char *what) {
-  (void)TakeException(env);
   asherah_error error;
   (void)snprintf(error.code, sizeof error.code, "ERR_ASHERAH_INTERNAL");
   (void)snprintf(error.message, sizeof error.message,
@@ -41,7 +40,6 @@ void FillTooLarge(asherah_error &error, const char *what, unsigned long long byt
 }
 
 napi_value ThrowTooLarge(napi_env env, const char *what, unsigned long long bytes) {
-  (void)TakeException(env);
   asherah_error error;
   FillTooLarge(error, what, bytes);
   return Throw(env, error);

@@ -3,7 +3,8 @@
 // Errors as JavaScript sees them: an Error with `code` and `message`; lib/errors.ts makes AsherahErrors of them.
 //
 // Each Throw function returns nullptr, which is what a native function returns after a throw. A throw that fails is
-// ignored on purpose: the environment is ending then and runs no more JavaScript.
+// ignored on purpose: either the environment is ending and runs no more JavaScript, or an exception is pending already,
+// which says more (the RangeError at the end of the caller's stack, for one).
 #pragma once
 
 #include <node_api.h>
