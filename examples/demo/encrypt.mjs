@@ -4,6 +4,7 @@ import { createWriteStream } from 'node:fs';
 import { mkdir, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname } from 'node:path';
 import { pipeline } from 'node:stream/promises';
+import { UsageError } from './arguments.mjs';
 import { findInputs } from './inputs.mjs';
 import { chooseOutput, summaryLine } from './outputs.mjs';
 import { number, Progress, seconds } from './progress.mjs';
@@ -18,14 +19,19 @@ const BINARY_PROBE = 8000;
 /** Encrypts every file behind options.inputs into options.out and prints the summary. */
 export async function encryptInputs(options) {
   const { files, problems } = await findInputs(options.inputs, options.out);
+  if (options.partitionColumn !== undefined && !files.some(({ path }) => isTable(path))) {
+    throw new UsageError('--partition-column is for .csv and .tsv files, and there is none among the inputs');
+  }
   const factory = await createFactory(options.out, options.expireAfter);
   const progress = new Progress(files);
   const taken = new Set();
+  let done = 0;
   try {
     for (const file of files) {
       try {
         const output = await chooseOutput(options.out, file, taken);
         await encryptFile(factory, file, output, options, progress);
+        done++;
       } catch (error) {
         // Trouble with keys or their store would meet every further file as well.
         if (error.code?.startsWith('ERR_ASHERAH_')) throw error;
@@ -42,7 +48,7 @@ export async function encryptInputs(options) {
   console.log(
     [
       `Encrypted into ${options.out}`,
-      `  files      ${number(files.length - problems.length)}${problems.length > 0 ? `, ${number(problems.length)} left out` : ''}`,
+      `  files      ${number(done)}${problems.length > 0 ? `, ${number(problems.length)} left out` : ''}`,
       `  records    ${number(records)}`,
       `  bytes      ${number(bytes)}`,
       `  key rows   ${number(keys.rows)} in the store`,
@@ -96,11 +102,12 @@ async function encryptFile(factory, file, output, options, progress) {
 async function chooseSplit(input, file, options) {
   const partition = basename(file.path);
   const { buffer, bytesRead } = await input.read(Buffer.alloc(BINARY_PROBE), 0, BINARY_PROBE, 0);
-  if (buffer.subarray(0, bytesRead).includes(0))
-    return (chunks) => inPartition(partition, blocks(chunks, options.blockSize));
+  const isBinary = buffer.subarray(0, bytesRead).includes(0);
   if (options.partitionColumn !== undefined && isTable(file.path)) {
+    if (isBinary) throw new Error('a table with NUL bytes (is it UTF-16?) has no rows that can be told apart');
     return (chunks) => rows(chunks, file.path, options.partitionColumn, partition);
   }
+  if (isBinary) return (chunks) => inPartition(partition, blocks(chunks, options.blockSize));
   return (chunks) => inPartition(partition, lines(chunks));
 }
 

@@ -68,6 +68,8 @@ export async function* rows(chunks, path, column, filePartition) {
   const held = new ByteQueue();
   const parser = parse({
     delimiter: DELIMITERS[extname(path).toLowerCase()],
+    // Both, because a file may mix them; found out from the header alone, rows of the other kind would run together.
+    record_delimiter: ['\r\n', '\n'],
     bom: true,
     info: true,
     relax_column_count: true,
