@@ -27,7 +27,11 @@ function run(file, args, env = process.env) {
 function build() {
   const missing = missingTools(root);
   if (missing.length) stop(missing.join('\ndebug: '));
-  const options = ['CMAKE_BUILD_TYPE=Debug', 'ASHERAH_SANITIZE=address,undefined', `ADDON_OUT=${root}/${tree}/build/Debug`];
+  const options = [
+    'CMAKE_BUILD_TYPE=Debug',
+    'ASHERAH_SANITIZE=address,undefined',
+    `ADDON_OUT=${root}/${tree}/build/Debug`,
+  ];
   run('cmake', ['-S', '.', '-B', `${tree}/cmake`, ...options.map((option) => `-D${option}`)]);
   run('cmake', ['--build', `${tree}/cmake`]);
 }
