@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// What must compile, from a CommonJS module, and then run.
+import assert = require('node:assert/strict');
+
+import {
+  AsherahError,
+  type AsherahErrorCode,
+  type AsherahWarning,
+  type AsherahWarningCode,
+  type Data,
+  type DataRowRecord,
+  type Session,
+  SessionFactory,
+  type SessionFactoryConfig,
+} from 'asherah-napi';
+
+const required: SessionFactoryConfig = {
+  serviceName: 'service',
+  productId: 'product',
+  kms: 'test-debug-static',
+  metastore: 'test-debug-memory',
+};
+const all: Required<SessionFactoryConfig> = {
+  ...required,
+  staticMasterKeyHex: undefined,
+  connectionString: undefined,
+  sqliteBusyTimeout: undefined,
+  expireAfter: 90 * 24 * 3600,
+  checkInterval: 3600,
+  maxKeyStaleness: 7200,
+  enableSessionCaching: true,
+  sessionCacheMaxSize: 1000,
+  sessionCacheDuration: 7200,
+  intermediateKeyCacheMaxSize: 1000,
+  systemKeyCacheMaxSize: 100,
+  regionSuffix: 'eu',
+  recoveryRegionSuffixes: ['us'] as const,
+  lockedMemory: 'prefer',
+  onWarning: ({ code, message }: AsherahWarning) => void [code satisfies AsherahWarningCode, message satisfies string],
+};
+
+async function main(): Promise<void> {
+  using factory = new SessionFactory(all);
+  await using session = factory.getSession('partition');
+  const anything: Data[] = ['text', Buffer.from('b'), new Float64Array(1), new DataView(new ArrayBuffer(1))];
+  for (const data of [...anything, new ArrayBuffer(1), new SharedArrayBuffer(1)]) {
+    const record: string = session.encrypt(data);
+    const records: DataRowRecord[] = [
+      record,
+      await session.encryptAsync(data),
+      Buffer.from(record),
+      new Uint8Array(Buffer.from(record)),
+    ];
+    for (const each of records) {
+      const bytes: Buffer = session.decrypt(each);
+      assert.deepEqual(await session.decryptAsync(each), bytes);
+    }
+  }
+  const text: string = session.decryptString(session.encrypt('text'));
+  assert.equal(await session.decryptStringAsync(session.encrypt('text')), text);
+
+  let inner: Session;
+  {
+    using scoped = factory.getSession('partition');
+    inner = scoped;
+  }
+  try {
+    inner.encrypt('x');
+    assert.fail('it is closed');
+  } catch (error) {
+    if (!(error instanceof AsherahError)) throw error;
+    const code: AsherahErrorCode = error.code;
+    assert.equal(code, 'ERR_ASHERAH_CLOSED');
+  }
+}
+
+main().then(() => console.log('ran'));
