@@ -191,6 +191,22 @@ describe('errors', () => {
     });
   });
 
+  it('of loading on musl name the remedy there', function () {
+    if (process.platform !== 'linux') this.skip();
+    const { SessionFactory: Unloadable } = packageWithoutAddon(folder);
+    const { getReport } = process.report;
+    try {
+      process.report.getReport = () => ({ header: {} });
+      const config = { serviceName: 's', productId: 'p', kms: 'test-debug-static', metastore: 'test-debug-memory' };
+      assert.throws(() => new Unloadable(config), {
+        code: 'ERR_ASHERAH_LOAD_FAILED',
+        message: /musl .+ use a glibc image/,
+      });
+    } finally {
+      process.report.getReport = getReport;
+    }
+  });
+
   it('that the addon should never throw keep them as their cause', () => {
     const thrown = new TypeError('unforeseen');
     const throws = () => {
