@@ -89,7 +89,7 @@ func (s *Store) explain(what string, err error) error {
 			"Could not %s the SQLite file %q, because its disk or quota is full; free some space", what, s.path)
 	case e.Code == sqlite3.ErrReadonly || noWriting(e.SystemErrno) || s.noIndex(e):
 		return fault.Wrap(fault.MetastoreReadOnly, err,
-			"Could not %s the SQLite file %q, because it or its directory is read-only for this process; make both writable, also for reading (WAL mode)",
+			"Could not %s the SQLite file %q, because it or its directory is read-only for this process; make both writable, also for reading, and the -wal and -shm files beside it",
 			what, s.path)
 	case e.Code == sqlite3.ErrNotADB:
 		return fault.Wrap(fault.Metastore, err, "The file %q is no SQLite database; give the path of one, or of a new file", s.path)
