@@ -235,7 +235,7 @@ describe('errors', () => {
   });
 
   describe('and warnings in docs/errors.md', () => {
-    const documented = [...read('docs/errors.md').matchAll(/^\| `(\w+)` \| ([^|]+) \| ([^|]+) \|$/gm)].map(
+    const documented = [...read('docs/errors.md').matchAll(/^\| `(\w+)` +\| ([^|]+) \| ([^|]+) \|$/gm)].map(
       ([, code]) => code,
     );
 
