@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// The fear: a mistake in lib, or somebody who calls the addon himself, ends the process or reaches what is not his.
+
+const assert = require('node:assert/strict');
+const { passes } = require('./support/child.js');
+
+const fixture = 'native-contract.js';
+
+describe('the functions of the addon', function () {
+  this.timeout(120_000);
+
+  it('check the type of every argument', async () => {
+    assert.ok(Number(await passes(fixture, 'wrong types')) > 10_000);
+  });
+
+  it('know a handle that is stale or invented', () => passes(fixture, 'stale handles'));
+
+  it('work where the file is loaded more than once', () => passes(fixture, 'loaded twice'));
+});
