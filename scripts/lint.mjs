@@ -10,7 +10,6 @@ import { fileURLToPath } from 'node:url';
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 const fix = process.argv.includes('--fix');
-const tags = ['-tags', 'asherah_inplace sqlite_omit_load_extension']; // as CMakeLists.txt gives them
 let failed = 0;
 
 function files(...patterns) {
@@ -20,8 +19,8 @@ function files(...patterns) {
 }
 
 /** Runs one check. `clean` says whether its output means that all is well; by default only the exit code counts. */
-function check(name, command, args, { cwd = root, install, clean = () => true } = {}) {
-  const result = spawnSync(command, args, { cwd, encoding: 'utf8', maxBuffer: 1 << 26 });
+function check(name, command, args, { install, clean = () => true } = {}) {
+  const result = spawnSync(command, args, { cwd: root, encoding: 'utf8', maxBuffer: 1 << 26 });
   const missing = result.error?.code === 'ENOENT';
   const ok = !missing && result.status === 0 && clean(result.stdout);
   console.log(`${ok ? 'ok  ' : 'FAIL'} ${name}`);
@@ -49,14 +48,11 @@ packageTool('tsc (strict types)', 'typescript/bin/tsc', ['-p', 'tsconfig.json', 
 const cpp = files('*.cc', '*.h');
 packageTool('clang-format (C++)', 'clang-format/index.js', [...(fix ? ['-i'] : ['--dry-run', '--Werror']), ...cpp]);
 
-const go = {
-  cwd: resolve(root, 'go'),
-  install: 'install Go, the release of the toolchain line in go/go.mod: https://go.dev/dl',
-};
-const goFiles = files('*.go').map((file) => resolve(root, file));
-check('gofmt', 'gofmt', [fix ? '-w' : '-l', ...goFiles], { ...go, clean: (listed) => listed === '' });
-check('go vet', 'go', ['vet', ...tags, './...'], go);
-check('staticcheck', 'go', ['tool', '-modfile=tools/go.mod', 'staticcheck', ...tags, './...'], go);
+const goFiles = files('*.go');
+const install = 'install Go, the release of the toolchain line in go/go.mod: https://go.dev/dl';
+check('gofmt', 'gofmt', [fix ? '-w' : '-l', ...goFiles], { install, clean: (listed) => listed === '' });
+check('go vet', process.execPath, ['scripts/go.mjs', 'vet', './...']);
+check('staticcheck', process.execPath, ['scripts/go.mjs', 'staticcheck', './...']);
 
 console.log(failed ? `${failed} of the checks failed; npm run format mends formatting` : 'all checks passed');
 process.exit(failed ? 1 : 0);

@@ -11,6 +11,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { missingTools } from './tools.mjs';
 
+const GLIBC_MINOR = 28; // what Node.js 20 itself asks for
+
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 const { values } = parseArgs({ options: { zig: { type: 'boolean', default: false } } });
 const env = { ...process.env };
@@ -33,7 +35,7 @@ if (values.zig) {
   const find = 'import os, ziglang; print(os.path.join(os.path.dirname(ziglang.__file__), "zig"))';
   env.ZIG ??= spawnSync('python3', ['-c', find], { encoding: 'utf8' }).stdout?.trim();
   if (!env.ZIG) stop('zig is missing: pip install ziglang, or set ZIG to the path of a zig binary');
-  env.ZIG_TARGET = `${cpu}-linux-gnu.2.28`;
+  env.ZIG_TARGET = `${cpu}-linux-gnu.2.${GLIBC_MINOR}`;
   env.CMAKE_TOOLCHAIN_FILE = join(root, 'cmake/zig.cmake');
 }
 
@@ -43,7 +45,17 @@ const prebuildify = join(root, 'node_modules/prebuildify/bin.js');
 const result = spawnSync(process.execPath, [prebuildify, ...args], { cwd: root, env, stdio: 'inherit' });
 if (result.status !== 0) stop('prebuildify failed, its output is above');
 
+/** The newest glibc that an ELF file asks for; undefined where there is no readelf. */
+function glibcFloor(file) {
+  const versions = spawnSync('readelf', ['-V', file], { encoding: 'utf8' }).stdout?.match(/GLIBC_2\.\d+/g);
+  return versions?.map((version) => Number(version.slice('GLIBC_2.'.length))).reduce((a, b) => Math.max(a, b));
+}
+
 const folder = `prebuilds/${process.platform}-${process.arch}`;
-for (const file of readdirSync(join(root, folder))) {
-  console.log(`${folder}/${file}: ${(statSync(join(root, folder, file)).size / 1e6).toFixed(2)} MB`);
+for (const name of readdirSync(join(root, folder))) {
+  const file = join(root, folder, name);
+  const minor = process.platform === 'linux' ? glibcFloor(file) : undefined;
+  const needs = minor === undefined ? '' : `, needs glibc 2.${minor}`;
+  console.log(`${folder}/${name}: ${(statSync(file).size / 1e6).toFixed(2)} MB${needs}`);
+  if (values.zig && !(minor <= GLIBC_MINOR)) stop(`expected a file for glibc 2.${GLIBC_MINOR}`);
 }

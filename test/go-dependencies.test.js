@@ -31,7 +31,10 @@ describe('what the Go core links', () => {
       it(`has no network and no TLS on ${goos} (${tags})`, () => {
         const linked = dependencies(goos, tags, './cmd/core');
         for (const name of ['asherah-napi/capi', 'github.com/mattn/go-sqlite3', 'runtime/cgo']) {
-          assert.ok(Number(linked.get(name)) > 0, `${name} with its cgo files is in the list, so that the list is complete`);
+          assert.ok(
+            Number(linked.get(name)) > 0,
+            `${name} with its cgo files is in the list, so that the list is complete`,
+          );
         }
         assert.deepStrictEqual(
           FORBIDDEN.filter((name) => linked.has(name)),

@@ -14,8 +14,12 @@ const addon = require('node-gyp-build').resolve(root);
 const isElf = process.platform === 'linux';
 
 /** What a tool of binutils says about the addon, line by line. */
-const lines = (tool, ...args) => execFileSync(tool, [...args, addon], { encoding: 'utf8' }).trim().split('\n');
-const imported = () => lines('nm', '-D', '--undefined-only').map((line) => line.trim().split(/\s+/).at(-1).split('@')[0]);
+const lines = (tool, ...args) =>
+  execFileSync(tool, [...args, addon], { encoding: 'utf8' })
+    .trim()
+    .split('\n');
+const imported = () =>
+  lines('nm', '-D', '--undefined-only').map((line) => line.trim().split(/\s+/).at(-1).split('@')[0]);
 
 describe('the addon file', () => {
   it('is at most 4.5 MB, SQLite included', () => {
@@ -49,12 +53,17 @@ describe('the addon file', () => {
     });
 
     it('is never unloaded, bound at load and binds to itself first', () => {
-      const flags = lines('readelf', '-d').filter((line) => line.includes('FLAGS')).join(' ');
+      const flags = lines('readelf', '-d')
+        .filter((line) => line.includes('FLAGS'))
+        .join(' ');
       for (const flag of ['NODELETE', 'NOW', 'SYMBOLIC']) assert.match(flags, new RegExp(`\\b${flag}\\b`));
     });
 
     it('makes no external buffer, which Electron does not have', () => {
-      assert.deepStrictEqual(imported().filter((name) => name.startsWith('napi_create_external_')), []);
+      assert.deepStrictEqual(
+        imported().filter((name) => name.startsWith('napi_create_external_')),
+        [],
+      );
     });
 
     it('asks for no Node-API function newer than the version package.json names', () => {
@@ -64,7 +73,10 @@ describe('the addon file', () => {
       const known = new Set([...js_native_api_symbols, ...node_api_symbols]);
       const asked = imported().filter((name) => /^(napi|node_api)_/.test(name));
       assert.ok(asked.length > 20, 'the list is not empty');
-      assert.deepStrictEqual(asked.filter((name) => !known.has(name)), []);
+      assert.deepStrictEqual(
+        asked.filter((name) => !known.has(name)),
+        [],
+      );
     });
   });
 });
