@@ -36,8 +36,13 @@ export interface Addon {
   /** The input is copied before the call returns. */
   encryptAsync(session: number, data: string | Uint8Array): Promise<string>;
 
-  decrypt(session: number, record: string | Uint8Array): Buffer;
-  decryptHot(session: number, record: string | Uint8Array): Buffer | undefined;
+  /**
+   * A number n: the plaintext is the first n bytes of `plaintext`, which the caller copies and wipes before anything else.
+   * Node-API makes no Buffer as cheaply as JavaScript does, up to some KB; larger plaintexts come as one.
+   */
+  decrypt(session: number, record: string | Uint8Array): number | Buffer;
+  decryptHot(session: number, record: string | Uint8Array): number | Buffer | undefined;
+  readonly plaintext: Uint8Array;
   decryptAsync(session: number, record: string | Uint8Array): Promise<Buffer>;
 
   /** A string if the plaintext is ASCII; otherwise its bytes, for the caller to decode (and then wipe). */

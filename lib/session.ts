@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isUtf8 } from 'node:buffer';
+import type { Addon } from './addon.js';
 import { asyncDispose, dispose } from './dispose.js';
 import { AsherahError, closed, fromNative, unexpected, wrongReceiver } from './errors.js';
 import { type Data, type DataRowRecord, toData, toRecord } from './input.js';
@@ -86,7 +87,7 @@ export class Session implements Disposable, AsyncDisposable {
     const native = Session.#open(this, 'decrypt');
     const input = toRecord(record);
     try {
-      return native.engine.addon.decrypt(native.handle, input);
+      return toBuffer(native.engine.addon, native.engine.addon.decrypt(native.handle, input));
     } catch (error) {
       throw fromNative(error);
     }
@@ -159,7 +160,7 @@ export class Session implements Disposable, AsyncDisposable {
     const { engine, handle } = native;
     return inBackground(
       native,
-      input.length <= inlineLimit ? () => engine.addon.decryptHot(handle, input) : undefined,
+      input.length <= inlineLimit ? () => decryptHot(engine.addon, handle, input) : undefined,
       () => engine.addon.decryptAsync(handle, input),
     );
   }
@@ -183,6 +184,24 @@ async function inBackground<T>(
     throw fromNative(error);
   } finally {
     native.engine.release(native);
+  }
+}
+
+function decryptHot(addon: Addon, handle: number, record: string | Uint8Array): Buffer | undefined {
+  const result = addon.decryptHot(handle, record);
+  return result === undefined ? undefined : toBuffer(addon, result);
+}
+
+/** What the addon decrypted, in memory of its own: `.buffer` of a slice of Node's pool would show other plaintexts. */
+function toBuffer(addon: Addon, result: number | Buffer): Buffer {
+  if (typeof result !== 'number') return result;
+  const plaintext = addon.plaintext.subarray(0, result);
+  try {
+    const data = Buffer.allocUnsafeSlow(result);
+    data.set(plaintext);
+    return data;
+  } finally {
+    plaintext.fill(0);
   }
 }
 

@@ -2,6 +2,8 @@
 //
 // The hot path: one call from JavaScript, one call of the engine, one value back. Plain Node-API, because every wrapper
 // here is paid by every call.
+#include <string.h>
+
 #include "asherah.h"
 #include "bytes.h"
 #include "calls.h"
@@ -53,8 +55,14 @@ napi_value RunDecrypt(napi_env env, napi_callback_info info, int32_t flags, ToVa
   return to_value(call.environment(), plaintext.data(), static_cast<size_t>(result));
 }
 
-napi_value ToBuffer(Environment &environment, const uint8_t *plaintext, size_t size) {
-  return environment.NewBuffer(plaintext, size);
+napi_value ToPlaintextArray(Environment &environment, const uint8_t *plaintext, size_t size) {
+  if (size > Environment::kPlaintextSize) return environment.NewBuffer(plaintext, size);
+  napi_value length;
+  if (napi_create_uint32(environment.env(), static_cast<uint32_t>(size), &length) != napi_ok) {
+    return ThrowNodeApiFailed(environment.env(), "napi_create_uint32");
+  }
+  if (size > 0) memcpy(environment.plaintext(), plaintext, size);
+  return length;
 }
 
 napi_value ToStringIfAscii(Environment &environment, const uint8_t *plaintext, size_t size) {
@@ -83,11 +91,11 @@ napi_value EncryptHot(napi_env env, napi_callback_info info) {
 }
 
 napi_value Decrypt(napi_env env, napi_callback_info info) {
-  return RunDecrypt(env, info, 0, ToBuffer);
+  return RunDecrypt(env, info, 0, ToPlaintextArray);
 }
 
 napi_value DecryptHot(napi_env env, napi_callback_info info) {
-  return RunDecrypt(env, info, ASHERAH_HOT_ONLY, ToBuffer);
+  return RunDecrypt(env, info, ASHERAH_HOT_ONLY, ToPlaintextArray);
 }
 
 napi_value DecryptString(napi_env env, napi_callback_info info) {

@@ -18,7 +18,7 @@ export async function open() {
     version: /appencryption (\S+)/.exec(readFileSync(GO_MOD, 'utf8'))[1],
     sync: {
       encrypt: (data) => addon.encrypt(session, data),
-      decrypt: (record) => addon.decrypt(session, record),
+      decrypt: (record) => toBuffer(addon, addon.decrypt(session, record)),
     },
     async: {
       encrypt: (data) => addon.encryptAsync(session, data),
@@ -33,4 +33,14 @@ export async function open() {
       addon.closeFactory(factory);
     },
   };
+}
+
+/** As lib/session.ts does with short plaintexts. */
+function toBuffer(addon, result) {
+  if (typeof result !== 'number') return result;
+  const plaintext = addon.plaintext.subarray(0, result);
+  const data = Buffer.allocUnsafeSlow(result);
+  data.set(plaintext);
+  plaintext.fill(0);
+  return data;
 }

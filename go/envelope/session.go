@@ -30,7 +30,7 @@ var ErrCold = errors.New("the keys are not at hand")
 // Session opens a session for a partition, a non-empty UTF-8 text. It does no I/O.
 func (f *Factory) Session(partition string) (*Session, error) {
 	if partition == "" {
-		return nil, fault.New(fault.InvalidArgument, "partitionId: expected a non-empty string")
+		return nil, fault.New(fault.InvalidArgument, "partition: expected a non-empty string")
 	}
 	id := f.intermediateKeyID(partition)
 	s := &Session{f: f, keyID: id, template: record.NewTemplate(id)}
@@ -147,10 +147,10 @@ func (s *Session) Decrypt(ctx context.Context, hotOnly bool, in, out []byte) (in
 	}
 	row, err := record.ParseDataRow(in)
 	if err != nil {
-		return 0, fault.Wrap(fault.InvalidRecord, err, "dataRowRecord: expected the JSON text that encrypt returned")
+		return 0, fault.Wrap(fault.InvalidRecord, err, "record: expected the JSON text that encrypt returned")
 	}
 	if !s.f.accepts(s.keyID, row.ParentKeyMeta.ID) {
-		return 0, fault.New(fault.PartitionMismatch, "dataRowRecord: it belongs to intermediate key %q, this session's is %q; use the session of the partition that encrypted it", row.ParentKeyMeta.ID, s.keyID)
+		return 0, fault.New(fault.PartitionMismatch, "record: it belongs to intermediate key %q, this session's is %q; use the session of the partition that encrypted it", row.ParentKeyMeta.ID, s.keyID)
 	}
 	if len(row.Data) > len(out) {
 		return -len(row.Data), nil
@@ -161,7 +161,7 @@ func (s *Session) Decrypt(ctx context.Context, hotOnly bool, in, out []byte) (in
 // open decrypts data in place.
 func (s *Session) open(ctx context.Context, hotOnly bool, sc *scratch, parent record.KeyMeta, sealedKey, data []byte) (int, error) {
 	if len(sealedKey) != record.KeySize || len(data) < aesgcm.Overhead {
-		return 0, fault.New(fault.InvalidRecord, "dataRowRecord: expected Key of %d bytes and Data of %d or more, got %d and %d", record.KeySize, aesgcm.Overhead, len(sealedKey), len(data))
+		return 0, fault.New(fault.InvalidRecord, "record: expected Key of %d bytes and Data of %d or more, got %d and %d", record.KeySize, aesgcm.Overhead, len(sealedKey), len(data))
 	}
 	k, err := s.keyForDecrypt(ctx, parent, hotOnly)
 	if err != nil {
@@ -170,12 +170,12 @@ func (s *Session) open(ctx context.Context, hotOnly bool, sc *scratch, parent re
 	defer k.release()
 	raw := (*[aesgcm.KeySize]byte)(sc.random[:32])
 	if _, err := k.cipher.Open(raw[:], sealedKey); err != nil {
-		return 0, fault.New(fault.AuthenticationFailed, "dataRowRecord: its key can't be decrypted by intermediate key %s created at %d: the record was changed, or made with another key", parent.ID, parent.Created)
+		return 0, fault.New(fault.AuthenticationFailed, "record: its key can't be decrypted by intermediate key %s created at %d: the record was changed, or made with another key", parent.ID, parent.Created)
 	}
 	sc.cipher.Expand(raw)
 	plaintext, err := sc.cipher.Open(data[:0], data)
 	if err != nil {
-		return 0, fault.New(fault.AuthenticationFailed, "dataRowRecord: its data can't be decrypted: the record was changed")
+		return 0, fault.New(fault.AuthenticationFailed, "record: its data can't be decrypted: the record was changed")
 	}
 	return len(plaintext), nil
 }
