@@ -8,6 +8,7 @@ import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, syml
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { stripVTControlCharacters } from 'node:util';
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 const work = mkdtempSync(join(tmpdir(), 'asherah-ci-'));
@@ -54,7 +55,7 @@ async function step(name, command, args, { count = 'command', ...options } = {})
   const began = Date.now();
   console.log(`\n=== ${name}`);
   const { status, output } = await run(command, args, options);
-  const result = { name, ...COUNTS[count](output) };
+  const result = { name, ...COUNTS[count](stripVTControlCharacters(output)) };
   // An end without failed tests is one failure too, as is a suite in which no test ran.
   if (status !== 0 && (result.failed === 0 || count === 'command'))
     Object.assign(result, count === 'command' ? { passed: 0, failed: 1 } : { failed: 1 });
