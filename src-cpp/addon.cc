@@ -10,6 +10,7 @@
 #include "calls.h"
 #include "environment.h"
 #include "errors.h"
+#include "signals.h"
 
 namespace asherah {
 
@@ -18,7 +19,10 @@ const asherah_error *StartEngine() {
   static asherah_host host = {OnJobDone, OnWarning};
   static asherah_error error;
   static bool failed;
-  std::call_once(once, [] { failed = asherah_start(&host, &error) != 0; });
+  std::call_once(once, [] {
+    failed = asherah_start(&host, &error) != 0;
+    RestoreSigpipe();
+  });
   return failed ? &error : nullptr;
 }
 
@@ -30,8 +34,6 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   // An error is told by openFactory: loading the addon must not fail for what no factory may ever need.
   (void)StartEngine();
 
-  napi_value plaintext = environment->NewPlaintextArray();
-  if (plaintext == nullptr) return exports;
   napi_value version;
   if (napi_create_string_utf8(env, ASHERAH_VERSION, NAPI_AUTO_LENGTH, &version) != napi_ok) {
     ThrowNodeApiFailed(env, "napi_create_string_utf8");
@@ -42,7 +44,6 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   };
   const napi_property_descriptor properties[] = {
       {"version", nullptr, nullptr, nullptr, nullptr, version, napi_enumerable, nullptr},
-      {"plaintext", nullptr, nullptr, nullptr, nullptr, plaintext, napi_enumerable, nullptr},
       function("openFactory", OpenFactory),
       function("closeFactory", CloseFactory),
       function("openSession", OpenSession),
