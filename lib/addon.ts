@@ -37,12 +37,11 @@ export interface Addon {
   encryptAsync(session: number, data: string | Uint8Array): Promise<string>;
 
   /**
-   * A number n: the plaintext is the first n bytes of `plaintext`, which the caller copies and wipes before anything else.
-   * Node-API makes no Buffer as cheaply as JavaScript does, up to some KB; larger plaintexts come as one.
+   * A number n: the plaintext is the first n bytes of `destination`, which the caller copies and wipes. One that is
+   * longer comes as a Buffer. (Up to some KB Node-API makes no Buffer as cheaply as JavaScript does.)
    */
-  decrypt(session: number, record: string | Uint8Array): number | Buffer;
-  decryptHot(session: number, record: string | Uint8Array): number | Buffer | undefined;
-  readonly plaintext: Uint8Array;
+  decrypt(session: number, record: string | Uint8Array, destination: Uint8Array): number | Buffer;
+  decryptHot(session: number, record: string | Uint8Array, destination: Uint8Array): number | Buffer | undefined;
   decryptAsync(session: number, record: string | Uint8Array): Promise<Buffer>;
 
   /** A string if the plaintext is ASCII; otherwise its bytes, for the caller to decode (and then wipe). */

@@ -87,7 +87,7 @@ export class Session implements Disposable, AsyncDisposable {
     const native = Session.#open(this, 'decrypt');
     const input = toRecord(record);
     try {
-      return toBuffer(native.engine.addon, native.engine.addon.decrypt(native.handle, input));
+      return toBuffer(native.engine.addon.decrypt(native.handle, input, shortPlaintext));
     } catch (error) {
       throw fromNative(error);
     }
@@ -188,14 +188,17 @@ async function inBackground<T>(
 }
 
 function decryptHot(addon: Addon, handle: number, record: string | Uint8Array): Buffer | undefined {
-  const result = addon.decryptHot(handle, record);
-  return result === undefined ? undefined : toBuffer(addon, result);
+  const result = addon.decryptHot(handle, record, shortPlaintext);
+  return result === undefined ? undefined : toBuffer(result);
 }
 
+/** Where the addon puts a plaintext for `toBuffer` to copy. From about this size on a Buffer that it makes costs no more. */
+const shortPlaintext = new Uint8Array(4096);
+
 /** What the addon decrypted, in memory of its own: `.buffer` of a slice of Node's pool would show other plaintexts. */
-function toBuffer(addon: Addon, result: number | Buffer): Buffer {
+function toBuffer(result: number | Buffer): Buffer {
   if (typeof result !== 'number') return result;
-  const plaintext = addon.plaintext.subarray(0, result);
+  const plaintext = shortPlaintext.subarray(0, result);
   try {
     const data = Buffer.allocUnsafeSlow(result);
     data.set(plaintext);

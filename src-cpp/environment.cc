@@ -119,7 +119,6 @@ void Environment::Close() {
   }
   on_warning.clear();
   allocate_buffer_.Reset();
-  plaintext_array_.Reset();
   asherah_env_close(id_);
 }
 
@@ -167,18 +166,6 @@ void Environment::KeepAlive(bool alive) {
   if (alive == keeps_alive_) return;
   napi_status status = alive ? napi_ref_threadsafe_function(env_, wake_) : napi_unref_threadsafe_function(env_, wake_);
   if (status == napi_ok) keeps_alive_ = alive;
-}
-
-napi_value Environment::NewPlaintextArray() {
-  void *data;
-  napi_value memory, array;
-  if (napi_create_arraybuffer(env_, kPlaintextSize, &data, &memory) != napi_ok ||
-      napi_create_typedarray(env_, napi_uint8_array, kPlaintextSize, memory, 0, &array) != napi_ok) {
-    return ThrowTooLarge(env_, "working memory", kPlaintextSize);
-  }
-  plaintext_array_ = Napi::Persistent(Napi::Object(env_, array));
-  plaintext_ = static_cast<uint8_t *>(data);
-  return array;
 }
 
 napi_value Environment::NewBuffer(const uint8_t *bytes, size_t size) {

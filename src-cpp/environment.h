@@ -58,12 +58,6 @@ class Environment : public std::enable_shared_from_this<Environment> {
     if (has_events_.load(std::memory_order_relaxed) && !keeps_alive_) KeepAlive(true);
   }
 
-  /** What lib reads short plaintexts from, see interface Addon: a Uint8Array that lives as long as the environment.
-   * nullptr with an exception pending. */
-  napi_value NewPlaintextArray();
-  uint8_t *plaintext() const { return plaintext_; }
-  static constexpr size_t kPlaintextSize = 4096;  // from about here on NewBuffer costs no more
-
   /** A Buffer with memory of its own, never a part of Node's pool: `.buffer` would show other plaintexts there. nullptr
    * with an exception pending. */
   napi_value NewBuffer(const uint8_t *bytes, size_t size);
@@ -85,8 +79,6 @@ class Environment : public std::enable_shared_from_this<Environment> {
   const uint64_t id_;
   napi_threadsafe_function wake_ = nullptr;
   Napi::FunctionReference allocate_buffer_;
-  Napi::ObjectReference plaintext_array_;
-  uint8_t *plaintext_ = nullptr;
   size_t calls_under_way_ = 0;
   bool keeps_alive_ = false;
 

@@ -35,10 +35,11 @@ napi_value RunEncrypt(napi_env env, napi_callback_info info, int32_t flags) {
   return RecordToString(env, record.data(), result);
 }
 
-using ToValue = napi_value (*)(Environment &environment, const uint8_t *plaintext, size_t size);
+/** Turns a plaintext into the value of the call. */
+using ToValue = napi_value (*)(Environment &environment, const uint8_t *plaintext, size_t size, napi_value destination);
 
 napi_value RunDecrypt(napi_env env, napi_callback_info info, int32_t flags, ToValue to_value) {
-  Call<2> call(env, info);
+  Call<3> call(env, info);
   if (!call) return nullptr;
   uint64_t session;
   if (!ReadHandle(env, call[0], kExpectedSession, &session)) return nullptr;
@@ -52,20 +53,30 @@ napi_value RunDecrypt(napi_env env, napi_callback_info info, int32_t flags, ToVa
   int64_t result = plaintext.Run(asherah_decrypt, session, flags, record, error);
   if (result == ASHERAH_FAILED) return Throw(env, error);
   if (result == ASHERAH_COLD) return Undefined(env);
-  return to_value(call.environment(), plaintext.data(), static_cast<size_t>(result));
+  return to_value(call.environment(), plaintext.data(), static_cast<size_t>(result), call[2]);
 }
 
-napi_value ToPlaintextArray(Environment &environment, const uint8_t *plaintext, size_t size) {
-  if (size > Environment::kPlaintextSize) return environment.NewBuffer(plaintext, size);
-  napi_value length;
-  if (napi_create_uint32(environment.env(), static_cast<uint32_t>(size), &length) != napi_ok) {
-    return ThrowNodeApiFailed(environment.env(), "napi_create_uint32");
+/** Asked for at each call, when nothing can come between: JavaScript may detach an array at any other time. */
+napi_value ToDestinationOrBuffer(Environment &environment, const uint8_t *plaintext, size_t size,
+                                 napi_value destination) {
+  napi_env env = environment.env();
+  napi_typedarray_type type;
+  size_t capacity;
+  void *data;
+  if (napi_get_typedarray_info(env, destination, &type, &capacity, &data, nullptr, nullptr) != napi_ok ||
+      type != napi_uint8_array) {
+    return ThrowInvalidArgument(env, "destination: expected a Uint8Array.");
   }
-  if (size > 0) memcpy(environment.plaintext(), plaintext, size);
+  if (size > capacity) return environment.NewBuffer(plaintext, size);
+  napi_value length;
+  if (napi_create_uint32(env, static_cast<uint32_t>(size), &length) != napi_ok) {
+    return ThrowNodeApiFailed(env, "napi_create_uint32");
+  }
+  if (size > 0) memcpy(data, plaintext, size);
   return length;
 }
 
-napi_value ToStringIfAscii(Environment &environment, const uint8_t *plaintext, size_t size) {
+napi_value ToStringIfAscii(Environment &environment, const uint8_t *plaintext, size_t size, napi_value) {
   if (IsAscii(plaintext, size)) return AsciiToString(environment.env(), plaintext, size);
   return environment.NewBuffer(plaintext, size);
 }
@@ -91,11 +102,11 @@ napi_value EncryptHot(napi_env env, napi_callback_info info) {
 }
 
 napi_value Decrypt(napi_env env, napi_callback_info info) {
-  return RunDecrypt(env, info, 0, ToPlaintextArray);
+  return RunDecrypt(env, info, 0, ToDestinationOrBuffer);
 }
 
 napi_value DecryptHot(napi_env env, napi_callback_info info) {
-  return RunDecrypt(env, info, ASHERAH_HOT_ONLY, ToPlaintextArray);
+  return RunDecrypt(env, info, ASHERAH_HOT_ONLY, ToDestinationOrBuffer);
 }
 
 napi_value DecryptString(napi_env env, napi_callback_info info) {

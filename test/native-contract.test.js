@@ -14,6 +14,8 @@ describe('the functions of the addon', function () {
     assert.ok(Number(await passes(fixture, 'wrong types')) > 10_000);
   });
 
+  it('write a plaintext where it fits, and nowhere else', () => passes(fixture, 'destination'));
+
   it('know a handle that is stale or invented', () => passes(fixture, 'stale handles'));
 
   it('work where the file is loaded more than once', () => passes(fixture, 'loaded twice'));

@@ -18,7 +18,7 @@ export async function open() {
     version: /appencryption (\S+)/.exec(readFileSync(GO_MOD, 'utf8'))[1],
     sync: {
       encrypt: (data) => addon.encrypt(session, data),
-      decrypt: (record) => toBuffer(addon, addon.decrypt(session, record)),
+      decrypt: (record) => toBuffer(addon.decrypt(session, record, shortPlaintext)),
     },
     async: {
       encrypt: (data) => addon.encryptAsync(session, data),
@@ -35,10 +35,12 @@ export async function open() {
   };
 }
 
+const shortPlaintext = new Uint8Array(4096);
+
 /** As lib/session.ts does with short plaintexts. */
-function toBuffer(addon, result) {
+function toBuffer(result) {
   if (typeof result !== 'number') return result;
-  const plaintext = addon.plaintext.subarray(0, result);
+  const plaintext = shortPlaintext.subarray(0, result);
   const data = Buffer.allocUnsafeSlow(result);
   data.set(plaintext);
   plaintext.fill(0);
