@@ -2,19 +2,20 @@
 // The fear: key material outside locked memory. This process knows the master key, so it can work out every true key from the
 // rows and records, and looks for them in all the memory of a second process that does calls.
 const assert = require('node:assert');
-const { fork } = require('node:child_process');
 const { randomBytes } = require('node:crypto');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const initSqlJs = require('sql.js');
 const { SessionFactory } = require('asherah-napi');
 const { isInSignalFrame, isLeftOutOfDumps, isLocked, scan } = require('./key-memory/memory.js');
-const { expand, Needles, open } = require('./key-memory/needles.js');
+const { expand, Needles } = require('./key-memory/needles.js');
+const { start } = require('./key-memory/start.js');
+const { TrueKeys } = require('./key-memory/true-keys.js');
 
 const STRESS = process.env.ASHERAH_STRESS === '1';
 const SAMPLES = STRESS ? 1000 : 100;
-const CALLS = STRESS ? 100 : 20;
+const CALLS = STRESS ? 40 : 20;
+const DUMPS = STRESS ? 40 : 5;
 const FRESH_EVERY = 5; // rounds between new partitions, whose keys are generated rather than loaded
 const REMEMBERED = 10; // rounds whose data row keys are looked for in each sample; at the end all are
 
@@ -23,10 +24,9 @@ describe('key memory', function () {
 
   const masterKey = randomBytes(32);
   let folder;
-  let target;
-  let rows; // key id and created date -> true key
-  const dataRowKeys = []; // one array per round
   let config;
+  let target;
+  let keys;
 
   before(async function () {
     const reason = await whyNot();
@@ -48,86 +48,24 @@ describe('key memory', function () {
       sessionCacheMaxSize: 10,
       lockedMemory: 'require',
     };
-    target = fork(path.join(__dirname, 'key-memory', 'target.js'), { execArgv: [] });
+    target = start();
+    keys = new TrueKeys(masterKey, config);
   });
 
   after(async () => {
-    if (target?.exitCode === null) {
-      target.kill();
-      await new Promise((resolve) => target.once('exit', resolve));
-    }
+    await target?.end('SIGTERM');
     if (folder) fs.rmSync(folder, { recursive: true, force: true });
   });
 
-  const tell = (action, argument = {}) =>
-    new Promise((resolve, reject) => {
-      const died = (code, signal) => reject(new Error(`the target ended with ${signal ?? code}`));
-      target.once('exit', died);
-      target.once('message', ({ result, error }) => {
-        target.off('exit', died);
-        if (error) reject(new Error(`in the target: ${error}`));
-        else resolve(result);
-      });
-      target.send({ action, ...argument });
-    });
-
-  /** Works out the true system and intermediate keys from the SQLite file, of which a copy is read. */
-  async function loadRows(record) {
-    const copy = path.join(folder, 'copy.sqlite');
-    for (const suffix of ['', '-wal']) {
-      const from = config.connectionString + suffix;
-      if (fs.existsSync(from)) fs.copyFileSync(from, copy + suffix);
-    }
-    // Whoever closes a SQLite file last folds its write-ahead log into it, which sql.js cannot read.
-    const factory = new SessionFactory({ ...config, connectionString: copy });
-    const partition = /"KeyId":"_IK_(.*)_memory_test"/.exec(record)[1];
-    factory.getSession(partition).decrypt(record);
-    factory.close();
-
-    const { Database } = await initSqlJs();
-    const database = new Database(fs.readFileSync(copy));
-    const [{ values }] = database.exec('SELECT id, key_record FROM encryption_key');
-    database.close();
-    for (const suffix of ['', '-wal', '-shm']) fs.rmSync(copy + suffix, { force: true });
-
-    const parsed = values.map(([id, text]) => ({ id, ...JSON.parse(text) }));
-    rows = new Map();
-    for (const row of parsed.filter((row) => row.ParentKeyMeta === undefined)) {
-      rows.set(`${row.id} ${row.Created}`, open(masterKey, Buffer.from(row.Key, 'base64')));
-    }
-    for (const row of parsed.filter((row) => row.ParentKeyMeta !== undefined)) {
-      rows.set(`${row.id} ${row.Created}`, open(parentOf(row), Buffer.from(row.Key, 'base64')));
-    }
-  }
-
-  const parentOf = ({ ParentKeyMeta: { KeyId, Created } }) => {
-    const key = rows.get(`${KeyId} ${Created}`);
-    assert.ok(key, `no row of ${KeyId}, ${Created}`);
-    return key;
+  const calls = async (round) => {
+    await keys.addRound(await target.tell('calls', { round, count: CALLS, fresh: round % FRESH_EVERY === 0 }));
   };
 
-  const dataRowKeyOf = (record) => {
-    const { Key } = JSON.parse(record);
-    return open(parentOf(Key), Buffer.from(Key.Key, 'base64'));
-  };
-
-  async function calls(round) {
-    const fresh = round % FRESH_EVERY === 0;
-    const records = await tell('calls', { round, count: CALLS, fresh });
-    if (fresh || rows === undefined || records.some((record) => !hasRow(record))) await loadRows(records[0]);
-    dataRowKeys.push(records.map(dataRowKeyOf));
-  }
-
-  const hasRow = (record) => {
-    const { KeyId, Created } = JSON.parse(record).Key.ParentKeyMeta;
-    return rows.has(`${KeyId} ${Created}`);
-  };
-
-  const needles = (rounds) => {
-    const named = [{ name: 'static master key', key: masterKey }];
-    for (const [id, key] of rows) named.push({ name: id.startsWith('_SK_') ? 'system key' : 'intermediate key', key });
-    for (const key of dataRowKeys.slice(-rounds).flat()) named.push({ name: 'data row key', key });
-    return new Needles(named);
+  const look = (needles) => {
+    const found = scan(target.pid, needles);
+    const unread = found.unread.map(({ mapping, error }) => `${mapping.name} ${error.code}`);
+    assert.deepStrictEqual(unread, [], 'memory that could not be read');
+    return found;
   };
 
   /** Never the bytes: what was found, how often, and in which mapping. */
@@ -141,16 +79,6 @@ describe('key memory', function () {
     return [...counts].map(([line, count]) => `${count} x ${line}`).join('\n');
   };
 
-  const look = (searched) => {
-    const found = scan(target.pid, searched);
-    // A few kB that cannot be read would be a place to hide in.
-    assert.deepStrictEqual(
-      found.unread.map(({ mapping, error }) => `${mapping.name} ${error.code}`),
-      [],
-    );
-    return found;
-  };
-
   it('knows what an expanded key looks like (FIPS 197, appendix A.3)', () => {
     const key = Buffer.from('603deb1015ca71be2b73aef0857d77811f352c073b6108d72d9810a30914dff4', 'hex');
     const schedule = expand(key).toString('hex');
@@ -159,34 +87,34 @@ describe('key memory', function () {
   });
 
   it('finds a key that was left on purpose, in each form and at any alignment', async () => {
-    await tell('open', { config });
+    await target.tell('open', { config });
     await calls(0);
-    const searched = needles(REMEMBERED);
-    const system = [...rows].find(([id]) => id.startsWith('_SK_'))[1];
-    const intermediate = [...rows].find(([id]) => id.startsWith('_IK_'))[1];
+    const named = keys.named();
+    const needles = new Needles(named);
+    const keyOf = (name) => named.find((candidate) => candidate.name === name).key;
+    // Offsets into a buffer of that size and more: Node's pool, small and large blocks of the C heap.
     const careless = [
-      ['system key', system],
-      ['intermediate key', intermediate],
-      ['data row key', dataRowKeys[0][3]],
-      ['static master key', masterKey],
-      ['intermediate key', expand(intermediate).subarray(32)],
-      ['data row key', Buffer.from(expand(dataRowKeys[0][5])).swap32().subarray(100)],
+      ['system key', (key) => key, 3],
+      ['intermediate key', (key) => key, 64],
+      ['data row key', (key) => key, 9001],
+      ['static master key', (key) => key, 100_002],
+      ['intermediate key', (key) => expand(key).subarray(32), 7],
+      ['data row key', (key) => Buffer.from(expand(key)).swap32().subarray(100), 5],
     ];
-    for (const [index, [name, bytes]] of careless.entries()) {
+    for (const [name, form, offset] of careless) {
+      const outside = () => look(needles).hits.filter(({ mapping }) => !isLocked(mapping));
+      const bytes = form(keyOf(name));
       const mask = randomBytes(bytes.length);
       const masked = Buffer.from(bytes.map((byte, i) => byte ^ mask[i]));
-      // Lengths from 64 to 9000 lie in Node's buffer pool, in small and in large blocks of the C heap.
-      const offset = [3, 64, 9001, 100_002, 7, 5][index];
-      const outside = () => look(searched).hits.filter(({ mapping }) => !isLocked(mapping));
       assert.strictEqual(describeHits(outside()), '', 'before');
-      await tell('hold', { masked: masked.toString('base64'), mask: mask.toString('base64'), offset });
+      await target.tell('hold', { masked: masked.toString('base64'), mask: mask.toString('base64'), offset });
       const hits = outside();
       assert.ok(hits.length > 0, `${name} was not found`);
       assert.ok(
         hits.every(({ what }) => what.startsWith(name)),
         describeHits(hits),
       );
-      await tell('drop');
+      await target.tell('drop');
       assert.strictEqual(describeHits(outside()), '', 'after it was wiped');
     }
   });
@@ -197,7 +125,7 @@ describe('key memory', function () {
     const began = performance.now();
     for (let round = 1; round <= SAMPLES; round++) {
       await calls(round);
-      const found = look(needles(REMEMBERED));
+      const found = look(new Needles(keys.named(REMEMBERED)));
       bytes += found.bytes;
       const outside = found.hits.filter(({ mapping }) => !isLocked(mapping));
       assert.strictEqual(describeHits(outside), '', `sample ${round}: key material outside locked memory`);
@@ -208,15 +136,38 @@ describe('key memory', function () {
     // The keys in use are there, in the form that is searched for: otherwise all of this would prove nothing.
     assert.ok(locked > 0, 'no key was found in locked memory either');
     const time = ((performance.now() - began) / 1000).toFixed(1);
-    console.log(
-      `      ${SAMPLES} samples, ${(bytes / SAMPLES / 2 ** 20).toFixed(0)} MiB each, ${rows.size} key rows, ${time} s`,
-    );
+    const size = (bytes / SAMPLES / 2 ** 20).toFixed(0);
+    console.log(`      ${SAMPLES} samples of ${size} MiB, ${keys.rowCount} key rows, ${time} s`);
   });
 
   it('finds none anywhere after close', async () => {
-    await tell('close');
-    const all = needles(Infinity);
-    assert.strictEqual(describeHits(look(all).hits), '');
+    await target.tell('close');
+    assert.strictEqual(describeHits(look(new Needles(keys.named())).hits), '');
+  });
+
+  // Several, because a dump also holds what each thread has in its registers at that moment.
+  it(`finds none in ${DUMPS} core dumps, but the configured string`, async function () {
+    for (let count = 1; count <= DUMPS; count++) {
+      const dumping = start({ cwd: folder, shell: 'ulimit -c unlimited' });
+      const dumpedKeys = new TrueKeys(masterKey, config);
+      await dumping.tell('open', { config });
+      await dumpedKeys.addRound(await dumping.tell('calls', { round: count, count: CALLS, fresh: false }));
+      assert.strictEqual(await dumping.end('SIGABRT'), 'SIGABRT');
+      const core = fs.readdirSync(folder).find((name) => name.startsWith('core'));
+      if (!core) {
+        console.log('      skipped: core dumps are written elsewhere or not at all (/proc/sys/kernel/core_pattern)');
+        this.skip();
+      }
+      const dump = fs.readFileSync(path.join(folder, core));
+      fs.rmSync(path.join(folder, core));
+      const aligned = Buffer.allocUnsafeSlow(dump.length & ~7);
+      dump.copy(aligned);
+      const hits = new Needles(dumpedKeys.named()).find(aligned, aligned.length);
+      const found = [...new Set(hits.map(({ what }) => what))];
+      assert.deepStrictEqual(found, [], `dump ${count}: key material, in memory or in the registers of a thread`);
+      // The exception that docs/security.md names; and so the search would have found something.
+      assert.ok(dump.includes(config.staticMasterKeyHex), 'the dump is not what it is taken for');
+    }
   });
 
   /** Why this machine cannot show it, or undefined. */
@@ -230,16 +181,14 @@ describe('key memory', function () {
       return `memory cannot be locked here (ulimit -l): ${error.message}`;
     }
     const { keyExpansion } = JSON.parse(require('node-gyp-build')(path.join(__dirname, '..')).stats(0));
-    if (keyExpansion === 'plain')
-      return 'built with the plain constructors, which docs/security.md lists as an exception';
-    const child = fork(path.join(__dirname, 'key-memory', 'target.js'), { execArgv: [] });
+    if (keyExpansion === 'plain') return 'built with the plain constructors, an exception that docs/security.md names';
+    const probe = start();
     try {
-      await new Promise((resolve) => child.once('spawn', resolve));
-      fs.closeSync(fs.openSync(`/proc/${child.pid}/mem`, 'r'));
+      fs.closeSync(fs.openSync(`/proc/${probe.pid}/mem`, 'r'));
     } catch (error) {
       return `may not read the memory of a child process (${error.code}); needs root or the same user`;
     } finally {
-      child.kill();
+      await probe.end('SIGKILL');
     }
   }
 });
