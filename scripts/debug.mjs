@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // The addon with assertions, AddressSanitizer and UndefinedBehaviorSanitizer in its C++ part, apart from the ordinary
-// build: `debug.mjs build` makes build/debug/build/Debug/, `debug.mjs test` runs the tests on it. Linux only: elsewhere the
+// build: `debug.mjs build` makes build/debug/build/Debug/, `debug.mjs test` runs the tests of the C++ layer on it. Linux only: elsewhere the
 // sanitizer's runtime gets into an unsanitized node by other ways. Go's own memory is not covered: neither sanitizer knows
 // Go code, and LeakSanitizer takes what Go's heap refers to for lost.
 
@@ -12,6 +12,8 @@ import { missingTools } from './tools.mjs';
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 const tree = 'build/debug'; // node-gyp-build looks for build/Debug/ below it
+// Not those that load the addon from elsewhere: of packaging, of failing to load.
+const FILES = ['abuse', 'async', 'at-exit', 'gc', 'inputs', 'native-contract', 'session', 'worker-threads'];
 const [command, ...rest] = process.argv.slice(2);
 
 function stop(line) {
@@ -38,7 +40,9 @@ function build() {
 
 function test() {
   const runtime = execFileSync(process.env.CXX ?? 'c++', ['-print-file-name=libasan.so'], { encoding: 'utf8' }).trim();
-  run(process.execPath, ['node_modules/mocha/bin/mocha.js', ...rest], {
+  const files = rest.length ? rest : FILES.map((name) => `test/${name}.test.js`);
+  const options = ['--no-config', '--expose-gc', '--timeout', '600000'];
+  run(process.execPath, ['node_modules/mocha/bin/mocha.js', ...options, ...files], {
     ...process.env,
     ASHERAH_NAPI_PREBUILD: resolve(root, tree), // where node-gyp-build looks instead of the package
     LD_PRELOAD: runtime, // must be there before node's first malloc
