@@ -62,26 +62,25 @@ function build(name, what, script) {
   utimesSync(at(stamp(name)), began, began);
 }
 
-const node = nodeProblem();
-if (node) stop([node]);
-
-if (changed('node_modules/.package-lock.json') < changed('package-lock.json')) {
-  run('installing npm packages', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
-}
-
-const libSources = Math.max(newest('lib'), changed('tsconfig.json'), changed('package-lock.json'));
-if (!existsSync(at('dist/index.js')) || changed(stamp('lib')) < libSources) {
-  build('lib', 'compiling lib', 'build:lib');
-}
-
 const version = JSON.parse(readFileSync(at('package.json'), 'utf8')).version; // compiled into the addon
+const addonStamp = `addon-${version}`;
 const addonSources = Math.max(
   newest('go', (path) => !path.endsWith('_test.go') && !path.includes('/testdata/')),
   newest('src-cpp'),
   changed('CMakeLists.txt'),
 );
-if (!existsSync(at('build/Release/asherah-core.node')) || changed(stamp(`addon-${version}`)) < addonSources) {
-  const missing = missingTools(root);
-  if (missing.length) stop(missing);
-  build(`addon-${version}`, 'building the native addon (two minutes the first time: SQLite is in it)', 'build:addon');
+const libSources = Math.max(newest('lib'), changed('tsconfig.json'), changed('package-lock.json'));
+
+const wantsPackages = changed('node_modules/.package-lock.json') < changed('package-lock.json');
+const wantsLib = !existsSync(at('dist/index.js')) || changed(stamp('lib')) < libSources;
+const wantsAddon = !existsSync(at('build/Release/asherah-core.node')) || changed(stamp(addonStamp)) < addonSources;
+
+// all that is missing is said first, in one go
+const problems = [nodeProblem(), ...(wantsAddon ? missingTools(root) : [])].filter(Boolean);
+if (problems.length) stop(problems);
+
+if (wantsPackages) run('installing npm packages', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
+if (wantsLib) build('lib', 'compiling lib', 'build:lib');
+if (wantsAddon) {
+  build(addonStamp, 'building the native addon (two minutes the first time: SQLite is in it)', 'build:addon');
 }
