@@ -214,6 +214,7 @@ func (l *level) newKey(id string, row *record.KeyRecord, fill func(raw []byte) (
 	if err != nil {
 		return nil, err
 	}
+	defer aesgcm.ClearRegisters()
 	raw := (*[aesgcm.KeySize]byte)(slot.Scratch())
 	parent, err := fill(raw[:])
 	if err != nil {

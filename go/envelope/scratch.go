@@ -39,6 +39,7 @@ func (f *Factory) takeScratch() (*scratch, error) {
 
 func (sc *scratch) giveBack() {
 	sc.slot.Wipe()
+	aesgcm.ClearRegisters()
 	if !idle[place()].CompareAndSwap(nil, sc) {
 		sc.slot.Free()
 	}

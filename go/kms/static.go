@@ -33,6 +33,7 @@ func NewStatic(masterKey []byte, slot *lockedmem.Slot) (*Static, error) {
 	copy(raw[:], masterKey)
 	s.key.Expand(raw)
 	clear(raw[:])
+	aesgcm.ClearRegisters()
 	return s, nil
 }
 
