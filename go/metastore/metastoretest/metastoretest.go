@@ -85,6 +85,7 @@ func roundTrip(t *testing.T, m metastore.Metastore) {
 	intermediate.ParentKeyMeta = &record.KeyMeta{ID: "_SK_a&b_<c>\"\\\u2028é", Created: day}
 	revoked := key(3, day)
 	revoked.Revoked = true
+	mustStore(t, m, intermediate.ParentKeyMeta.ID, day, system) // a store may insist on it
 	for id, want := range map[string]*record.KeyRecord{"s": system, "i": intermediate, "r": revoked} {
 		mustStore(t, m, id, day, want)
 		got, err := m.Load(ctx, id, day)

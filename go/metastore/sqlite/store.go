@@ -31,6 +31,7 @@ const (
 	// || '' takes the column's declared type away, for which the driver would make a time.Time of the text.
 	loadSQL   = `SELECT created || '', key_record FROM encryption_key WHERE id = ? AND created = ?`
 	latestSQL = `SELECT created || '', key_record FROM encryption_key WHERE id = ? ORDER BY created DESC LIMIT 1`
+	parentSQL = `SELECT EXISTS (SELECT 1 FROM encryption_key WHERE id = ? AND created = ?)`
 	// Not INSERT OR IGNORE: that would also swallow a violated NOT NULL of somebody's extra column, and report a
 	// duplicate where nothing was stored.
 	storeSQL = `INSERT INTO encryption_key (id, created, key_record) VALUES (?, ?, ?) ON CONFLICT (id, created) DO NOTHING`
@@ -141,6 +142,9 @@ func (s *Store) Store(ctx context.Context, id string, created int64, key *record
 		if err != nil {
 			return err
 		}
+		if err := s.checkParent(ctx, db, id, key.ParentKeyMeta); err != nil {
+			return err
+		}
 		result, err := db.ExecContext(ctx, storeSQL, id, date, text)
 		if err != nil {
 			return err
@@ -150,6 +154,25 @@ func (s *Store) Store(ctx context.Context, id string, created int64, key *record
 		return err
 	})
 	return stored && err == nil, err
+}
+
+// checkParent refuses an intermediate key whose system key isn't in this file. That happens when the file was deleted or
+// exchanged under a process that has the system key in memory; what it encrypted would be lost when it ends.
+func (s *Store) checkParent(ctx context.Context, db *sql.DB, id string, parent *record.KeyMeta) error {
+	if parent == nil {
+		return nil
+	}
+	date, err := formatCreated(parent.Created)
+	if err != nil {
+		return err
+	}
+	var found bool
+	if err := db.QueryRowContext(ctx, parentSQL, parent.ID, date).Scan(&found); err != nil || found {
+		return err
+	}
+	return fault.New(fault.KeyNotFound,
+		"The SQLite file %q doesn't hold the system key %q created at %d, under which the new key %q was made; was the file exchanged while in use? Put it back, or open a new factory",
+		s.path, parent.ID, parent.Created, id)
 }
 
 // Close waits for calls in flight. Later calls fail with fault.Closed.
