@@ -7,6 +7,7 @@ const assert = require('node:assert');
 const { execFileSync, spawnSync } = require('node:child_process');
 const {
   cpSync,
+  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -16,10 +17,15 @@ const {
   writeFileSync,
 } = require('node:fs');
 const { tmpdir } = require('node:os');
-const { join } = require('node:path');
+const { delimiter, join } = require('node:path');
 
 const root = join(__dirname, '..');
-const npm = join(execFileSync('npm', ['root', '-g'], { encoding: 'utf8' }).trim(), 'npm/bin/npm-cli.js');
+// npm's own script, started with the node under test: on the PATH a link to it
+const npm = realpathSync(
+  process.env.PATH.split(delimiter)
+    .map((folder) => join(folder, 'npm'))
+    .find(existsSync),
+);
 const tsc = join(root, 'node_modules/typescript/bin/tsc');
 
 const ROUND_TRIP = `
