@@ -136,13 +136,20 @@ func openFactory(env uint64, text, masterKey []byte) (uint64, error) {
 	}
 	f := &factory{env: env, sessions: map[uint64]struct{}{}}
 	var number uint64
-	known := make(chan struct{}) // a warning names the factory's number, which does not exist yet
+	known := make(chan struct{}) // closed when number is set: a warning names the factory's number
 	f.envelope = envelope.NewFactory(config.envelope(func(code fault.Code, message string) {
-		go func() { // never on the caller's stack: it may hold what the host's callback needs
+		tell := func() {
 			defer func() { _ = recover() }()
 			<-known
 			warn(env, number, string(code), message)
-		}()
+		}
+		select {
+		case <-known:
+			// At once: a program that does nothing after this call must hear it too. The host only queues it.
+			tell()
+		default:
+			go tell()
+		}
 	}), store, master)
 	number = factories.add(f)
 	close(known)
