@@ -15,7 +15,6 @@ const common = 250;
 const own = 250;
 const kills = 20;
 
-const folder = temporaryFolder();
 const random = (below) => Math.floor(Math.random() * below);
 
 function shuffled(list) {
@@ -44,6 +43,7 @@ function run(config, partitions, onRecord) {
 
 describe('many processes on one SQLite file, killed at random', function () {
   this.timeout(300_000);
+  const folder = temporaryFolder();
   let go;
   before(() => {
     go = startGo();

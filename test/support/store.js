@@ -10,7 +10,7 @@ const { AsherahError, SessionFactory } = require('asherah-napi');
 
 const masterKey = '5a'.repeat(32);
 
-/** A folder that goes away with the test file that asked for it. */
+/** A folder that goes away with the `describe` that asked for it. */
 function temporaryFolder() {
   const folder = mkdtempSync(join(tmpdir(), 'asherah-test-'));
   after(() => rmSync(folder, { recursive: true, force: true, maxRetries: 3 }));
