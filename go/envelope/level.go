@@ -61,9 +61,12 @@ func (l *level) latest(ctx context.Context, id string) (*key, error) {
 			return l.flights.wait(ctx, "latest "+id, func() (*key, error) { return l.loadLatest(id) })
 		}
 		if l.f.tend(l, k, now) || waited { // one wait is all that anybody owes to a metastore
-			return k, nil
+			if l.f.valid(k, now) { // still, see keyForEncrypt
+				return k, nil
+			}
+		} else {
+			l.f.awaitRefresh(ctx, l, k, now)
 		}
-		l.f.awaitRefresh(ctx, l, k, now)
 		k.release()
 	}
 }
@@ -151,7 +154,7 @@ func (l *level) create(id string, latest *record.KeyRecord) (*key, error) {
 		if latest == nil {
 			return nil, fault.New(fault.Metastore, "the metastore refuses %s %s as a duplicate but holds none", l.name, id)
 		}
-		if latest.Created > now.unix+precision {
+		if latest.Created > max(now.unix+precision, created) { // one of the date we wanted ourselves is as good as ours
 			continue
 		}
 		winner, err := l.openValid(id, latest)

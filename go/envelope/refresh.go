@@ -31,15 +31,18 @@ func (f *Factory) tooStale(k *key, now moment) bool {
 
 // tend starts the refreshes of k, a key of level l, and of its system key that are due. False: the caller must wait for one.
 func (f *Factory) tend(l *level, k *key, now moment) bool {
+	// Read before the refreshes begin: one that ends meanwhile would make k look fresh to a caller who checked it before.
+	wait := k.waitAt.Load()
+	if k.parent != nil {
+		wait = min(wait, k.parent.waitAt.Load())
+	}
 	if now.mono >= k.staleAt.Load() {
 		l.flights.start("latest "+k.id, func() (*key, error) { return l.loadLatest(k.id) })
 	}
-	wait := k.waitAt.Load()
 	if p := k.parent; p != nil {
 		if now.mono >= p.staleAt.Load() {
 			f.system.flights.start(refreshName(p), func() (*key, error) { return nil, f.system.refreshExact(p) })
 		}
-		wait = min(wait, p.waitAt.Load())
 	}
 	return now.mono < wait
 }

@@ -100,7 +100,8 @@ func (s *Session) Encrypt(ctx context.Context, hotOnly bool, in, out []byte) (in
 
 func (s *Session) keyForEncrypt(ctx context.Context, now moment, hotOnly bool) (*key, error) {
 	k := s.encryptKey.Load()
-	if k != nil && s.f.valid(k, now) && (k.fresh(now) || s.f.tend(&s.f.intermediate, k, now)) && k.acquire() {
+	// valid last: a refresh that ends meanwhile notes a revocation first and freshness second
+	if k != nil && (k.fresh(now) || s.f.tend(&s.f.intermediate, k, now)) && s.f.valid(k, now) && k.acquire() {
 		return k, nil
 	}
 	if s.closed.Load() {
