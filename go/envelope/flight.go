@@ -26,12 +26,21 @@ type flight struct {
 
 // start runs load on a goroutine unless it is under way under this name. load returns a key with one reference, or nil.
 func (f *flights) start(name string, load func() (*key, error)) {
-	f.join(name, load, 0)
+	if fl, first := f.join(name, 0); first {
+		go f.run(name, fl, load)
+	}
 }
 
-// wait does the same and waits for the outcome: the key with a reference for the caller.
+// wait does the same and waits for the outcome: the key with a reference for the caller. A first caller that can't be
+// cancelled runs load itself: to wake another thread and be woken by it takes many times as long as to load a key from memory.
 func (f *flights) wait(ctx context.Context, name string, load func() (*key, error)) (*key, error) {
-	fl := f.join(name, load, 1)
+	fl, first := f.join(name, 1)
+	switch {
+	case first && ctx.Done() == nil:
+		f.run(name, fl, load)
+	case first:
+		go f.run(name, fl, load)
+	}
 	select {
 	case <-fl.done:
 		return fl.key, fl.err
@@ -41,20 +50,21 @@ func (f *flights) wait(ctx context.Context, name string, load func() (*key, erro
 	}
 }
 
-func (f *flights) join(name string, load func() (*key, error), waiters int) *flight {
+// join returns the flight of this name, and whether it is a new one, which the caller has to run.
+func (f *flights) join(name string, waiters int) (fl *flight, first bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	fl := f.current[name]
+	fl = f.current[name]
 	if fl == nil {
+		first = true
 		fl = &flight{done: make(chan struct{})}
 		if f.current == nil {
 			f.current = map[string]*flight{}
 		}
 		f.current[name] = fl
-		go f.run(name, fl, load)
 	}
 	fl.waiters += waiters
-	return fl
+	return fl, first
 }
 
 func (f *flights) run(name string, fl *flight, load func() (*key, error)) {
