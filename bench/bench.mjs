@@ -7,7 +7,7 @@ import { isUsageError, readOptions, USAGE } from './harness/options.mjs';
 import { documentation, report } from './harness/report.mjs';
 import { rounds, trial } from './harness/run.mjs';
 import { buildOfficialGo, installRivals } from './harness/setup.mjs';
-import { OURS, peers, RIVALS } from './rivals/index.mjs';
+import { BARE, OURS, peers, RIVALS } from './rivals/index.mjs';
 import { apisOf, describe, load as loadPeer } from './rivals/peer.mjs';
 
 function contenders(options) {
@@ -63,8 +63,7 @@ async function measure(node, field, options) {
     result.threads = await rounds('worker threads', node, jobs, trials);
   }
   if (wants('start')) {
-    const bare = { name: 'none', module: './none.mjs' };
-    const jobs = [bare, ...field].map((contender) => ({ kind: 'start', contender }));
+    const jobs = [BARE, ...field].map((contender) => ({ kind: 'start', contender }));
     result.start = await rounds('cold start', node, jobs, trials * 2 + 1);
   }
   if (wants('limit')) {

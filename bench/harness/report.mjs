@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /** Results as Markdown: ratios first, then what they are made of. */
-import { OURS } from '../rivals/index.mjs';
+import { BARE, OURS } from '../rivals/index.mjs';
 import { median } from './measure.mjs';
 
 const SMALL = [64, 1024, 8192];
@@ -117,12 +117,18 @@ function threads(jobs) {
   ];
 }
 
+/** `own` is only known on Linux. */
+function memory(results, key) {
+  const of = (part) => megabytes(median(results.map((r) => r[key][part])));
+  return results[0][key].own === null ? of('rss') : `${of('rss')} (${of('own')})`;
+}
+
 function start(jobs) {
-  const bare = jobs.find((j) => j.contender.name === 'none').results;
+  const bare = jobs.find((j) => j.contender.name === BARE.name).results;
   const of = (results, key) => [least(results.map((r) => r[key])), median(results.map((r) => r[key]))];
   const [bareTotal, bareMedian] = of(bare, 'total');
   const rows = jobs
-    .filter((j) => j.contender.name !== 'none')
+    .filter((j) => j.contender.name !== BARE.name)
     .map(({ contender, results }) => {
       const [total, totalMedian] = of(results, 'total');
       const [loading, loadingMedian] = of(results, 'load');
@@ -131,15 +137,18 @@ function start(jobs) {
         contender.name,
         pair(total - bareTotal, totalMedian - bareMedian),
         pair(loading, loadingMedian),
-        megabytes(median(results.map((r) => r.rss))),
-        megabytes(median(results.map((r) => r.rssAfter))),
+        memory(results, 'memory'),
+        memory(results, 'memoryAfter'),
         results[0].addonBytes ? megabytes(results[0].addonBytes) : '-',
       ];
     });
   return [
-    `Milliseconds, fastest start (median): from the start of the process to the end of its first encrypt, without the ${digits(bareTotal)} ms ` +
-      'of Node alone; and the part of it from before loading the package. Resident memory added, in MB (10^6), by loading, setting up and the first ' +
-      'encrypt, and after up to 20,000 more (with what JavaScript has not collected yet). Size of the native addon, in MB.',
+    `Milliseconds, fastest start (median): from the start of the process to the end of its first encrypt, without the ` +
+      `${digits(bareTotal)} ms of Node and the harness alone; and the part of it from before loading the package. Resident ` +
+      'memory added, in MB (10^6), JavaScript garbage collected before and after: by loading, setting up and the first encrypt, ' +
+      'and after up to 20,000 more. In brackets the part that is no file: the rest are pages of the addon and of Node itself, ' +
+      'which the system shares and drops at need. Which pages of Node a start touches first is partly chance (its compiler ' +
+      'alone is 3 MB). Size of the native addon, in MB.',
     table(['', 'process start', 'load to first encrypt', 'memory', 'memory after 20,000', 'addon'], rows),
   ];
 }

@@ -8,7 +8,9 @@ const TRIAL = fileURLToPath(new URL('./trial.mjs', import.meta.url));
 /** One trial in a process of its own. */
 export function trial(node, request) {
   return new Promise((resolve, reject) => {
-    const child = spawn(node, ['--no-warnings', TRIAL, JSON.stringify(request)], { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(node, ['--no-warnings', '--expose-gc', TRIAL, JSON.stringify(request)], {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const out = [];
     const err = [];
     child.stdout.on('data', (chunk) => out.push(chunk));

@@ -4,7 +4,7 @@
  * One trial, in a process of its own: `node trial.mjs '{"contender":…,"kind":…}'` prints its result as one line of JSON.
  * The kinds are the functions below.
  */
-import { statSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { open } from '../rivals/index.mjs';
 import { batches, prepare, runner, timed, warmUp } from './measure.mjs';
@@ -67,22 +67,36 @@ const kinds = {
 
   /** From the start of the process, and from before loading, to the end of the first encrypt; and the memory that took. */
   async start() {
-    const before = process.memoryUsage().rss;
+    resident(); // its own code and memory, before it is asked
+    const before = resident();
     const loading = performance.now();
     const rival = await open(contender);
     const calls = rival.sync ?? rival.async;
     const data = Buffer.alloc(64, 'a');
     const record = calls && (await calls.encrypt(data));
     const end = performance.now();
-    const rss = process.memoryUsage().rss - before;
+    const memory = added(before);
     if (calls && !(await calls.decrypt(record)).equals(data)) throw new Error('the first record did not come back');
     let count = 0;
     if (calls) for (; count < 20_000 && performance.now() < end + 2000; count++) await calls.encrypt(data);
-    const rssAfter = process.memoryUsage().rss - before;
+    const memoryAfter = added(before);
     rival.close();
-    return { version: rival.version, total: end, load: end - loading, rss, rssAfter, addonBytes: loadedAddons() };
+    return { version: rival.version, total: end, load: end - loading, memory, memoryAfter, addonBytes: loadedAddons() };
   },
 };
+
+/** Bytes of resident memory without the garbage of JavaScript, whose amount is chance; and of those that are no file's. */
+function resident() {
+  for (let i = 0; i < 3; i++) globalThis.gc();
+  const { rss } = process.memoryUsage();
+  if (process.platform !== 'linux') return { rss, own: null };
+  return { rss, own: Number(/RssAnon:\s+(\d+)/.exec(readFileSync('/proc/self/status', 'utf8'))[1]) * 1024 };
+}
+
+function added(before) {
+  const { rss, own } = resident();
+  return { rss: rss - before.rss, own: own === null ? null : own - before.own };
+}
 
 /** Bytes of the native addons this process has loaded; 0 where none is. */
 function loadedAddons() {

@@ -4,14 +4,14 @@ import { randomBytes } from 'node:crypto';
 import { createRequire } from 'node:module';
 import { PARTITION } from './config.mjs';
 
+const require = createRequire(import.meta.url);
+
 /**
  * The AWS Encryption SDK with a wrapping key of our own, so that no network is in it. Its default suite also signs every
  * record with ECDSA P-384, which costs milliseconds and which Asherah does not do: the suite here is the same without it.
  */
 export async function open({ cache = false }) {
-  const require = createRequire(import.meta.url);
   const sdk = require('@aws-crypto/client-node');
-  const { version } = require('@aws-crypto/client-node/package.json');
   const { encrypt, decrypt } = sdk.buildClient(sdk.CommitmentPolicy.REQUIRE_ENCRYPT_REQUIRE_DECRYPT);
   const keyring = new sdk.RawAesKeyringNode({
     keyName: 'bench-key',
@@ -33,7 +33,9 @@ export async function open({ cache = false }) {
     encryptionContext: { partition: PARTITION },
   };
   return {
-    version,
+    get version() {
+      return require('@aws-crypto/client-node/package.json').version;
+    },
     async: {
       encrypt: async (data) => (await encrypt(materials, data, { ...options, plaintextLength: data.length })).result,
       decrypt: async (record) => (await decrypt(materials, record)).plaintext,

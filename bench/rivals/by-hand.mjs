@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from 'node:crypto';
 import { PARTITION } from './config.mjs';
 
 /**
@@ -7,7 +8,6 @@ import { PARTITION } from './config.mjs';
  * metastore, no rotation, no key memory. One call for all randomness; the data row key is wiped.
  */
 export async function open() {
-  const { createCipheriv, createDecipheriv, createSecretKey, randomBytes } = await import('node:crypto');
   const intermediateKey = createSecretKey(randomBytes(32));
   const parent = {
     KeyId: `_IK_${PARTITION}_bench-service_bench-product`,

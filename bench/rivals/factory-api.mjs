@@ -7,7 +7,9 @@ export function openFactory(api, config, version) {
   const factory = new api.SessionFactory(config);
   const session = factory.getSession(PARTITION);
   return {
-    version,
+    get version() {
+      return version();
+    },
     sync: { encrypt: (data) => session.encrypt(data), decrypt: (record) => session.decrypt(record) },
     async: session.encryptAsync && {
       encrypt: (data) => session.encryptAsync(data),

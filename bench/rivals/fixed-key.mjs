@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
+import { createCipheriv, createDecipheriv, createSecretKey, randomBytes } from 'node:crypto';
+
 /** AES-256-GCM by node:crypto under one key, bytes in and bytes out. Not a rival in what it does: the least it can cost. */
 export async function open() {
-  const { createCipheriv, createDecipheriv, createSecretKey, randomBytes } = await import('node:crypto');
   const key = createSecretKey(randomBytes(32));
 
   function encrypt(data) {

@@ -5,17 +5,19 @@ import { readFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { PARTITION } from './config.mjs';
 
-export const ADDON = new URL('../build/official-go.node', import.meta.url);
+const require = createRequire(import.meta.url);
 const GO_MOD = new URL('../official-go/go.mod', import.meta.url);
 
 /** Drives the native contract (lib/addon.ts) itself: the published package loads no other addon than its own. */
 export async function open() {
-  const addon = createRequire(import.meta.url)('../build/official-go.node');
+  const addon = require('../build/official-go.node');
   const config = JSON.stringify({ serviceName: 'bench-service', productId: 'bench-product' });
   const factory = addon.openFactory(config, randomBytes(32), () => {});
   const session = addon.openSession(factory, PARTITION);
   return {
-    version: /appencryption (\S+)/.exec(readFileSync(GO_MOD, 'utf8'))[1],
+    get version() {
+      return /appencryption (\S+)/.exec(readFileSync(GO_MOD, 'utf8'))[1];
+    },
     sync: {
       encrypt: (data) => addon.encrypt(session, data),
       decrypt: (record) => toBuffer(addon.decrypt(session, record, shortPlaintext)),

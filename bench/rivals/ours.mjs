@@ -9,6 +9,6 @@ const require = createRequire(new URL('../../package.json', import.meta.url));
 
 export async function open() {
   const api = require('asherah-napi');
-  const { version } = require('asherah-napi/package.json');
+  const version = () => require('asherah-napi/package.json').version;
   return openFactory(api, asherahConfig('test-debug-memory'), version);
 }

@@ -18,8 +18,10 @@ export function describe(path) {
   throw new Error(`--peer ${path}: no package.json with a name and a version there or above`);
 }
 
+const require = createRequire(import.meta.url);
+
 export function load(path) {
-  return createRequire(import.meta.url)(resolve(path));
+  return require(resolve(path));
 }
 
 /** The APIs a package has: 'factory', 'module'. */
@@ -32,7 +34,7 @@ export function apisOf(api) {
 
 export async function open({ path, api }) {
   const peer = load(path);
-  const { version } = describe(path);
+  const version = () => describe(path).version;
   if (api === 'factory') {
     return openFactory(peer, { ...asherahConfig('memory'), enableSessionCaching: true }, version);
   }
@@ -40,7 +42,9 @@ export async function open({ path, api }) {
   const encryptAsync = peer.encryptAsync ?? peer.encrypt_async;
   const decryptAsync = peer.decryptAsync ?? peer.decrypt_async;
   return {
-    version,
+    get version() {
+      return version();
+    },
     sync: {
       encrypt: (data) => peer.encrypt(PARTITION, data),
       decrypt: (record) => peer.decrypt(PARTITION, record),
