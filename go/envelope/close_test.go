@@ -13,7 +13,7 @@ import (
 	"asherah-napi/record"
 )
 
-// slotsOfIdleScratch waits until only scratch slots are in use: refreshes may still be landing.
+// wantOnlyScratch waits until only scratch slots are in use: refreshes may still be landing.
 func wantOnlyScratch(t *testing.T, before int) {
 	t.Helper()
 	for range 200 {
@@ -56,7 +56,7 @@ func TestCloseUnderLoadWipesEveryKey(t *testing.T) {
 }
 
 func TestEvictedKeysOfOpenSessionsAreNotWiped(t *testing.T) {
-	b := newBench(t, newStore(), func(c *Config) { c.IntermediateKeyCacheMaxSize = 1 })
+	b := newHarness(t, newStore(), func(c *Config) { c.IntermediateKeyCacheMaxSize = 1 })
 	s := testSession(t, b.Factory, "p")
 	text := b.encrypt(s)
 	for _, p := range []string{"q", "r", "s"} {
@@ -72,7 +72,7 @@ func TestEvictedKeysOfOpenSessionsAreNotWiped(t *testing.T) {
 
 func TestForeignAndBrokenRowsHaveTheirCodes(t *testing.T) {
 	store := newStore()
-	seed := newBench(t, store, nil)
+	seed := newHarness(t, store, nil)
 	text := seed.encrypt(testSession(t, seed.Factory, "p"))
 	good := store.rows[ik][0]
 	for name, c := range map[string]struct {
@@ -88,7 +88,7 @@ func TestForeignAndBrokenRowsHaveTheirCodes(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			store.edit(ik, func(r *record.KeyRecord) { *r = good; c.change(r) })
-			b := newBench(t, store, nil)
+			b := newHarness(t, store, nil)
 			s := testSession(t, b.Factory, "p")
 			stores := store.stores.Load()
 			if _, err := decrypt(s, text); fault.CodeOf(err) != c.code {

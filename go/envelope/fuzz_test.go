@@ -37,7 +37,7 @@ func TestRecordsOfAnEarlierDayDecrypt(t *testing.T) {
 }
 
 func writeFixture(t *testing.T) {
-	b := newBench(t, newStore(), nil)
+	b := newHarness(t, newStore(), nil)
 	out := fixture{b.store.rows, map[string]string{}}
 	s := testSession(t, b.Factory, "p")
 	for _, plaintext := range []string{"", "x", "a text of some length", strings.Repeat("0123456789", 40)} {
