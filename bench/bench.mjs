@@ -63,8 +63,10 @@ async function measure(node, field, options) {
     result.threads = await rounds('worker threads', node, jobs, trials);
   }
   if (wants('start')) {
-    const jobs = [BARE, ...field].map((contender) => ({ kind: 'start', contender }));
-    result.start = await rounds('cold start', node, jobs, trials * 2 + 1);
+    const starts = [BARE, ...field].map((contender) => ({ kind: 'start', contender }));
+    result.start = await rounds('cold start', node, starts, trials * 4);
+    const memory = field.map((contender) => ({ kind: 'memory', contender }));
+    result.memory = await rounds('memory', node, memory, trials);
   }
   if (wants('limit')) {
     const version = opensslVersion();

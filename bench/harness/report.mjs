@@ -117,39 +117,35 @@ function threads(jobs) {
   ];
 }
 
-/** `own` is only known on Linux. */
-function memory(results, key) {
-  const of = (part) => megabytes(median(results.map((r) => r[key][part])));
-  return results[0][key].own === null ? of('rss') : `${of('rss')} (${of('own')})`;
-}
-
-function start(jobs) {
+function start({ start: jobs, memory: memoryJobs }) {
   const bare = jobs.find((j) => j.contender.name === BARE.name).results;
-  const of = (results, key) => [least(results.map((r) => r[key])), median(results.map((r) => r[key]))];
-  const [bareTotal, bareMedian] = of(bare, 'total');
+  const shortest = (results, key) => least(results.map((r) => r[key]));
+  const middle = (results, key) => median(results.map((r) => r[key]));
   const rows = jobs
     .filter((j) => j.contender.name !== BARE.name)
     .map(({ contender, results }) => {
-      const [total, totalMedian] = of(results, 'total');
-      const [loading, loadingMedian] = of(results, 'load');
-      const pair = (a, b) => `${digits(a)} (${digits(b)})`;
+      const { results: grown } = memoryJobs.find((j) => j.contender.name === contender.name);
+      const memory = (when) => {
+        const of = (part) => megabytes(median(grown.map((r) => r[when][part])));
+        return grown[0][when].own === null ? of('rss') : `${of('rss')} (${of('own')})`; // only Linux tells
+      };
       return [
         contender.name,
-        pair(total - bareTotal, totalMedian - bareMedian),
-        pair(loading, loadingMedian),
-        memory(results, 'memory'),
-        memory(results, 'memoryAfter'),
+        `${digits(shortest(results, 'load'))} (${digits(middle(results, 'load'))})`,
+        digits(middle(results, 'total') - middle(bare, 'total')),
+        memory('first'),
+        memory('later'),
         results[0].addonBytes ? megabytes(results[0].addonBytes) : '-',
       ];
     });
   return [
-    `Milliseconds, fastest start (median): from the start of the process to the end of its first encrypt, without the ` +
-      `${digits(bareTotal)} ms of Node and the harness alone; and the part of it from before loading the package. Resident ` +
-      'memory added, in MB (10^6), JavaScript garbage collected before and after: by loading, setting up and the first encrypt, ' +
-      'and after up to 20,000 more. In brackets the part that is no file: the rest are pages of the addon and of Node itself, ' +
-      'which the system shares and drops at need. Which pages of Node a start touches first is partly chance (its compiler ' +
-      'alone is 3 MB). Size of the native addon, in MB.',
-    table(['', 'process start', 'load to first encrypt', 'memory', 'memory after 20,000', 'addon'], rows),
+    'Milliseconds from before loading the package to the end of its first encrypt, fastest start (median start); and from the ' +
+      `start of the process, medians, without the ${digits(middle(bare, 'total'))} ms of Node and the harness alone (a few ms of it are noise). Resident memory ` +
+      'added, in MB (10^6), JavaScript garbage collected before and after: by loading, setting up and the first encrypt, and after ' +
+      '20,000 more. In brackets the part that is no file; the rest are pages of the addon and of Node itself, which the system ' +
+      'shares and drops at need (and of which more or less are touched by chance: the compiler in Node alone is 3 MB). ' +
+      'Size of the native addon, in MB.',
+    table(['', 'load to first encrypt', 'of the process', 'memory', 'memory after 20,000', 'addon'], rows),
   ];
 }
 
@@ -192,7 +188,7 @@ export function report(result, level = 1) {
     parts.push(heading('Asynchronous calls, 32 in flight'), ...calls(result.flight, [1024], 'flight', names));
   if (result.session) parts.push(heading('A session for every call'), ...sessions(result.session));
   if (result.threads) parts.push(heading('Worker threads'), ...threads(result.threads));
-  if (result.start) parts.push(heading('Cold start, memory, size'), ...start(result.start));
+  if (result.start) parts.push(heading('Cold start, memory, size'), ...start(result));
   if (result.limit) parts.push(heading('How far from the limit'), ...limit(result, settings.sizes));
   return parts.join('\n\n');
 }

@@ -26,15 +26,16 @@ export function trial(node, request) {
 }
 
 /**
- * Interleaves: every job once, then every job once more, so that what else the machine does meets all alike. A job that
- * its contender has no such calls for is `absent` and not asked again.
+ * Interleaves: every job once, then every job once more in the opposite order, so that what else the machine does, and what
+ * the trial before has left behind, meets all alike. A job that its contender has no such calls for is `absent` and not
+ * asked again.
  * @returns the jobs, each with `results`, one for each trial
  */
 export async function rounds(title, node, jobs, trials) {
   const running = jobs.map((job) => ({ ...job, results: [] }));
   for (let round = 1; round <= trials; round++) {
     console.error(`bench: ${title}, round ${round} of ${trials}`);
-    for (const job of running) {
+    for (const job of round % 2 ? running : running.toReversed()) {
       if (job.absent) continue;
       const result = await trial(node, job);
       if (result.absent) job.absent = true;
