@@ -140,7 +140,7 @@ function start({ start: jobs, memory: memoryJobs }) {
     });
   return [
     'Milliseconds from before loading the package to the end of its first encrypt, fastest start (median start); and from the ' +
-      `start of the process, medians, without the ${digits(middle(bare, 'total'))} ms of Node and the harness alone (a few ms of it are noise). Resident memory ` +
+      `start of the process, medians, without the ${digits(middle(bare, 'total'))} ms of Node and the harness alone (10 ms either way are noise). Resident memory ` +
       'added, in MB (10^6), JavaScript garbage collected before and after: by loading, setting up and the first encrypt, and after ' +
       '20,000 more. In brackets the part that is no file; the rest are pages of the addon and of Node itself, which the system ' +
       'shares and drops at need (and of which more or less are touched by chance: the compiler in Node alone is 3 MB). ' +
