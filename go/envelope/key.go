@@ -32,7 +32,6 @@ type key struct {
 	// When the metastore was last asked, and from when on it is to be asked again, and waited for. In nanoseconds of the
 	// factory's monotonic clock.
 	loadedAt, staleAt, waitAt atomic.Int64
-	lastFailure               atomic.Pointer[error] // of the refresh, nil after a success
 }
 
 // moment is one reading of both clocks: Unix seconds, which key dates are in, and nanoseconds that never go back.
@@ -78,15 +77,13 @@ func (k *key) refreshed(now moment, interval time.Duration, revoked bool) {
 	if revoked { // never taken back: a row restored from a backup must not revive a key
 		k.revoked.Store(true)
 	}
-	k.lastFailure.Store(nil)
 	k.loadedAt.Store(now.mono)
 	k.staleAt.Store(now.mono + int64(interval))
 	k.waitAt.Store(now.mono + 2*int64(interval))
 }
 
 // refreshFailed puts the next attempt off, so that calls go on with the key at hand meanwhile.
-func (k *key) refreshFailed(now moment, retry time.Duration, err error) {
-	k.lastFailure.Store(&err)
+func (k *key) refreshFailed(now moment, retry time.Duration) {
 	next := now.mono + int64(retry)
 	k.staleAt.Store(next)
 	if k.waitAt.Load() < next {

@@ -78,7 +78,7 @@ func (f *Factory) refreshFailed(k *key, err error) {
 		return
 	}
 	f.failures.Add(1)
-	k.refreshFailed(f.now(), min(max(f.CheckInterval/10, time.Second), time.Minute), err)
+	k.refreshFailed(f.now(), min(max(f.CheckInterval/10, time.Second), time.Minute))
 	f.Warn(fault.WarnRefreshFailed, "key "+k.id+" could not be refreshed and goes on being used: "+err.Error())
 }
 
