@@ -36,6 +36,8 @@ const (
 const (
 	WarnRefreshFailed   Code = "WARN_ASHERAH_REFRESH_FAILED"
 	WarnMemoryNotLocked Code = "WARN_ASHERAH_MEMORY_NOT_LOCKED"
+	WarnKMSRegionFailed Code = "WARN_ASHERAH_KMS_REGION_FAILED"
+	WarnPlainConnection Code = "WARN_ASHERAH_PLAIN_CONNECTION"
 )
 
 // Error is a failure with its code. Message never holds key material or plaintext.

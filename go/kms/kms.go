@@ -15,3 +15,11 @@ type KMS interface {
 	// Close wipes what it holds. Calls that come later fail.
 	Close()
 }
+
+// Completer is a KMS of several regions, whose answer to EncryptKey may lack one that did not respond.
+type Completer interface {
+	// Complete says whether every configured region can decrypt what the metastore holds.
+	Complete(encrypted []byte) bool
+	// EncryptKeyComplete is EncryptKey, but fails where a region is missing from the result.
+	EncryptKeyComplete(ctx context.Context, raw []byte) ([]byte, error)
+}
