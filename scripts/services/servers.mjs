@@ -4,7 +4,7 @@
 
 import { spawnSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { chmodSync, chownSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, chownSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { keyFor } from './certificates.mjs';
 import {
@@ -37,7 +37,8 @@ function own(folder, user) {
 function rootPassword(folder, user, password) {
   const file = join(folder, 'init.sql');
   const lines = [
-    `CREATE USER 'root'@'127.0.0.1' IDENTIFIED BY '${password}';`,
+    "CREATE USER IF NOT EXISTS 'root'@'127.0.0.1';", // MariaDB's own installation has made one
+    `ALTER USER 'root'@'127.0.0.1' IDENTIFIED BY '${password}';`,
     "GRANT ALL ON *.* TO 'root'@'127.0.0.1' WITH GRANT OPTION;",
     `ALTER USER 'root'@'localhost' IDENTIFIED BY '${password}';`,
   ];
@@ -64,6 +65,11 @@ async function mysqlFamily({ name, template, binary, options, run }) {
     command: (port) => [binary, [...args, `--port=${port}`]],
     ready: greets,
   });
+  const refused = /^ERROR.*/m.exec(readFileSync(join(folder, `${name}.log`), 'utf8'));
+  if (refused) {
+    await server.stop();
+    throw new Error(`${name} refused its first statements: ${refused[0]}`);
+  }
   return { ...server, address: `root:${password}@tcp(127.0.0.1:${server.port})/` };
 }
 
