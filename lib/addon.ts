@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { AsherahError } from './errors.js';
+import { requireCloud, requireCore } from './load.js';
+import { isAlone, isMapped } from './mapped.js';
 
 /**
- * The typed contract of the native module, on one screen. Everything the addon exports is here, and only this file loads it.
+ * The typed contract of the native module, on one screen. Everything the addons export is here: `asherah-cloud` is a superset of
+ * `asherah-core` by what its factories can be configured for, not by functions.
  *
  * Handles are numbers that Go hands out and checks on every call: a stale or invented one is an error, never a crash.
  * Failures are thrown (asynchronous ones reject) as plain `Error`s with `code` and `message`; `errors.ts` makes
@@ -51,58 +51,41 @@ export interface Addon {
   stats(factory: number): string;
 }
 
-// Has no types of its own.
-const loadBuild = require('node-gyp-build') as (directory: string) => Addon;
+/** Which addon a configuration needs. */
+export type AddonName = 'core' | 'cloud';
 
-const packageRoot = join(__dirname, '..');
-let loaded: Addon | undefined;
+const loaded: { core?: Addon; cloud?: Addon } = {};
 
 /**
- * The native module. It is loaded by the first factory, not with the package, so that `require('asherah-napi')` costs
- * nothing and can't fail.
+ * The native module that serves a new factory. It is loaded by the first factory, not with the package, so that
+ * `require('asherah-napi')` costs next to nothing and can't fail.
  *
+ * The rule: one Go runtime is better than two. Once the cloud addon is in the process it serves every later factory, of
+ * other threads too, since it can do all that the core can. Two are loaded only where a factory that needs the cloud addon
+ * comes after one that did not.
+ *
+ * @param option what in the configuration asks for the cloud addon, for the message where there is none
  * @throws AsherahError `ERR_ASHERAH_LOAD_FAILED`; `cause` holds the loader's own error
  */
-export function loadAddon(): Addon {
-  if (loaded === undefined) {
-    const addon = open();
-    const { version } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as { version: string };
-    if (addon.version !== version) {
-      throw new AsherahError(
-        'ERR_ASHERAH_LOAD_FAILED',
-        `addon: expected version ${version}, that of the package, got ${addon.version}. ` +
-          'Install the package again, or in a checkout run `npm run build`.',
-      );
+export function loadAddon(needs: AddonName, option = ''): Addon {
+  if (loaded.cloud !== undefined) return loaded.cloud;
+  if (needs === 'core') {
+    if (loaded.core !== undefined) return loaded.core;
+    if (isAlone() || !isMapped('cloud')) {
+      loaded.core = requireCore();
+      return loaded.core;
     }
-    loaded = addon;
   }
-  return loaded;
+  loaded.cloud = requireCloud(option);
+  return loaded.cloud;
 }
 
-function open(): Addon {
-  try {
-    return loadBuild(packageRoot);
-  } catch (cause) {
-    throw new AsherahError(
-      'ERR_ASHERAH_LOAD_FAILED',
-      `addon: expected a native build for ${process.platform}-${process.arch} that loads, got an error (see its cause). ${remedy()}`,
-      { cause },
-    );
+/** The other addon than `addon`, if this process has both: they must not have the same SQLite file open. */
+export function otherAddon(addon: Addon): Addon | undefined {
+  if (addon === loaded.core) {
+    if (loaded.cloud === undefined && isMapped('cloud')) loaded.cloud = requireCloud('');
+    return loaded.cloud;
   }
-}
-
-function remedy(): string {
-  // Go's runtime can't live in a library that musl loads late, so there is no build to look for.
-  if (process.platform === 'linux' && !hasGlibc()) {
-    return 'This system uses musl (Alpine?), where the addon does not run: use a glibc image, such as node:24-slim.';
-  }
-  return (
-    'Install the package again on this machine (node_modules of another platform do not fit), ' +
-    'or in a checkout run `npm run build`, which needs Go, CMake and a C++17 compiler.'
-  );
-}
-
-function hasGlibc(): boolean {
-  const report = process.report?.getReport() as unknown as { header?: { glibcVersionRuntime?: string } } | undefined;
-  return report?.header === undefined || report.header.glibcVersionRuntime !== undefined;
+  if (loaded.core === undefined && isMapped('core')) loaded.core = requireCore();
+  return loaded.core;
 }

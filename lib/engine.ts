@@ -19,7 +19,7 @@ export class Engine {
   readonly #cache: SessionCache | undefined;
 
   constructor(config: CheckedConfig) {
-    this.addon = loadAddon();
+    this.addon = loadAddon('core');
     this.#idLength = config.idLength;
     this.#warnings = new Warnings(config.onWarning);
     if (config.sessionCache !== undefined) {

@@ -51,17 +51,17 @@ export class AsherahError extends Error {
 
   static override [Symbol.hasInstance](value: unknown): boolean {
     // Only for this class itself: a subclass inherits this method, and must not claim every AsherahError.
-    if (this !== AsherahError) return Function.prototype[Symbol.hasInstance].call(this, value);
+    if (!Object.hasOwn(this.prototype, brand)) return Function.prototype[Symbol.hasInstance].call(this, value);
     return typeof value === 'object' && value !== null && brand in value;
   }
 
   static {
-    Object.defineProperty(AsherahError.prototype, 'name', {
+    Object.defineProperty(this.prototype, 'name', {
       value: 'AsherahError',
       configurable: true,
       writable: true,
     });
-    Object.defineProperty(AsherahError.prototype, brand, { value: true });
+    Object.defineProperty(this.prototype, brand, { value: true });
   }
 }
 

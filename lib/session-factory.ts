@@ -6,6 +6,8 @@ import { closed, wrongReceiver } from './errors.js';
 import type { SessionFactoryConfig } from './options.js';
 import { newSession, type Session } from './session.js';
 
+let engineOf: (receiver: unknown, method: string) => Engine;
+
 /**
  * Opens sessions on one metastore and KMS, and holds their keys. A program makes one, keeps it for as long as it runs,
  * and closes it at its end.
@@ -38,30 +40,33 @@ export class SessionFactory implements Disposable, AsyncDisposable {
    * @throws AsherahError `ERR_ASHERAH_INVALID_ARGUMENT`, `ERR_ASHERAH_CLOSED`, `ERR_ASHERAH_WRONG_RECEIVER`
    */
   getSession(partition: string): Session {
-    const engine = SessionFactory.#engineOf(this, 'getSession');
+    const engine = engineOf(this, 'getSession');
     if (engine.isClosed) throw closed('SessionFactory');
     return newSession(engine.acquire(partition));
   }
 
   /** Closes it and every session of it, whose methods then throw `ERR_ASHERAH_CLOSED`. More calls of it do nothing. */
   close(): void {
-    SessionFactory.#engineOf(this, 'close').close();
+    engineOf(this, 'close').close();
   }
 
   /** As {@link close}; for `using`. */
   [dispose](): void {
-    SessionFactory.#engineOf(this, '[Symbol.dispose]').close();
+    engineOf(this, '[Symbol.dispose]').close();
   }
 
   /** As {@link close}; for `await using`. */
   async [asyncDispose](): Promise<void> {
-    SessionFactory.#engineOf(this, '[Symbol.asyncDispose]').close();
+    engineOf(this, '[Symbol.asyncDispose]').close();
   }
 
-  static #engineOf(receiver: unknown, method: string): Engine {
-    if (typeof receiver !== 'object' || receiver === null || !(#engine in receiver)) {
-      throw wrongReceiver('SessionFactory', method, receiver);
-    }
-    return receiver.#engine;
+  static {
+    // Not a static method, which would name the class inside itself: the bundler then gives it another name.
+    engineOf = (receiver, method) => {
+      if (typeof receiver !== 'object' || receiver === null || !(#engine in receiver)) {
+        throw wrongReceiver('SessionFactory', method, receiver);
+      }
+      return receiver.#engine;
+    };
   }
 }

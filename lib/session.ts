@@ -18,6 +18,11 @@ const constructorKey = Symbol('Session');
 /** For the factory alone: what users construct themselves has no native session. @internal */
 export let newSession: (native: NativeSession) => Session;
 
+// Ways to the private field for the functions below; the class sets them.
+let isSession: (value: unknown) => value is Session;
+let nativeOf: (session: Session) => NativeSession | undefined;
+let forget: (session: Session) => void;
+
 /**
  * Encrypts and decrypts the data of one partition. Made by {@link SessionFactory.getSession}; {@link Session.close} it,
  * or declare it with `using`.
@@ -54,7 +59,7 @@ export class Session implements Disposable, AsyncDisposable {
    * @returns the data row record, JSON text of about 4/3 of the data's size plus 230 bytes; at most 536870888 characters
    */
   encrypt(data: Data): string {
-    const native = Session.#open(this, 'encrypt');
+    const native = open(this, 'encrypt');
     const input = toData(data, native.engine.idLength(native));
     try {
       return native.engine.addon.encrypt(native.handle, input);
@@ -65,7 +70,7 @@ export class Session implements Disposable, AsyncDisposable {
 
   /** As {@link encrypt}, without blocking the thread. */
   async encryptAsync(data: Data): Promise<string> {
-    const native = Session.#open(this, 'encryptAsync');
+    const native = open(this, 'encryptAsync');
     const input = toData(data, native.engine.idLength(native));
     const { engine, handle } = native;
     return inBackground(
@@ -84,7 +89,7 @@ export class Session implements Disposable, AsyncDisposable {
    *   `ERR_ASHERAH_AUTHENTICATION_FAILED`
    */
   decrypt(record: DataRowRecord): Buffer {
-    const native = Session.#open(this, 'decrypt');
+    const native = open(this, 'decrypt');
     const input = toRecord(record);
     try {
       return toBuffer(native.engine.addon.decrypt(native.handle, input, shortPlaintext));
@@ -95,7 +100,7 @@ export class Session implements Disposable, AsyncDisposable {
 
   /** As {@link decrypt}, without blocking the thread. */
   async decryptAsync(record: DataRowRecord): Promise<Buffer> {
-    return Session.#decryptInBackground(Session.#open(this, 'decryptAsync'), record);
+    return decryptInBackground(open(this, 'decryptAsync'), record);
   }
 
   /**
@@ -104,7 +109,7 @@ export class Session implements Disposable, AsyncDisposable {
    * @throws AsherahError also `ERR_ASHERAH_NOT_UTF8`: nothing is replaced in silence, use `decrypt` for other data
    */
   decryptString(record: DataRowRecord): string {
-    const native = Session.#open(this, 'decryptString');
+    const native = open(this, 'decryptString');
     const input = toRecord(record);
     let data: string | Buffer;
     try {
@@ -117,57 +122,59 @@ export class Session implements Disposable, AsyncDisposable {
 
   /** As {@link decryptString}, without blocking the thread. */
   async decryptStringAsync(record: DataRowRecord): Promise<string> {
-    return toUtf8(await Session.#decryptInBackground(Session.#open(this, 'decryptStringAsync'), record));
+    return toUtf8(await decryptInBackground(open(this, 'decryptStringAsync'), record));
   }
 
   /** Ends the use of this object; asynchronous calls in flight still finish. More calls of it do nothing. */
   close(): void {
-    Session.#close(this, 'close');
+    close(this, 'close');
   }
 
   /** As {@link close}; for `using`. */
   [dispose](): void {
-    Session.#close(this, '[Symbol.dispose]');
+    close(this, '[Symbol.dispose]');
   }
 
   /** As {@link close}; for `await using`. */
   async [asyncDispose](): Promise<void> {
-    Session.#close(this, '[Symbol.asyncDispose]');
-  }
-
-  static #is(value: unknown): value is Session {
-    return typeof value === 'object' && value !== null && #native in value;
-  }
-
-  static #open(receiver: unknown, method: string): NativeSession {
-    if (!Session.#is(receiver)) throw wrongReceiver('Session', method, receiver);
-    const native = receiver.#native;
-    if (native === undefined) throw closed('Session');
-    if (native.engine.isClosed) throw closed('SessionFactory');
-    return native;
-  }
-
-  static #close(receiver: unknown, method: string): void {
-    if (!Session.#is(receiver)) throw wrongReceiver('Session', method, receiver);
-    const native = receiver.#native;
-    if (native === undefined) return;
-    receiver.#native = undefined;
-    native.engine.release(native);
-  }
-
-  static #decryptInBackground(native: NativeSession, record: DataRowRecord): Promise<Buffer> {
-    const input = toRecord(record);
-    const { engine, handle } = native;
-    return inBackground(
-      native,
-      input.length <= inlineLimit ? () => decryptHot(engine.addon, handle, input) : undefined,
-      () => engine.addon.decryptAsync(handle, input),
-    );
+    close(this, '[Symbol.asyncDispose]');
   }
 
   static {
-    newSession = (native) => new Session(constructorKey, native);
+    // Not static methods, which would name the class inside itself: the bundler then gives it another name.
+    newSession = (native) => new this(constructorKey, native);
+    isSession = (value): value is Session => typeof value === 'object' && value !== null && #native in value;
+    nativeOf = (session) => session.#native;
+    forget = (session) => {
+      session.#native = undefined;
+    };
   }
+}
+
+function open(receiver: unknown, method: string): NativeSession {
+  if (!isSession(receiver)) throw wrongReceiver('Session', method, receiver);
+  const native = nativeOf(receiver);
+  if (native === undefined) throw closed('Session');
+  if (native.engine.isClosed) throw closed('SessionFactory');
+  return native;
+}
+
+function close(receiver: unknown, method: string): void {
+  if (!isSession(receiver)) throw wrongReceiver('Session', method, receiver);
+  const native = nativeOf(receiver);
+  if (native === undefined) return;
+  forget(receiver);
+  native.engine.release(native);
+}
+
+function decryptInBackground(native: NativeSession, record: DataRowRecord): Promise<Buffer> {
+  const input = toRecord(record);
+  const { engine, handle } = native;
+  return inBackground(
+    native,
+    input.length <= inlineLimit ? () => decryptHot(engine.addon, handle, input) : undefined,
+    () => engine.addon.decryptAsync(handle, input),
+  );
 }
 
 /** `async`, so that V8 adds the waiting functions of the caller to an error's stack. */

@@ -6,6 +6,8 @@ export const warningCodes = [
   'WARN_ASHERAH_MEMORY_METASTORE',
   'WARN_ASHERAH_REFRESH_FAILED',
   'WARN_ASHERAH_MEMORY_NOT_LOCKED',
+  'WARN_ASHERAH_KMS_REGION_FAILED',
+  'WARN_ASHERAH_PLAIN_CONNECTION',
 ] as const;
 
 /** A stable name for what is wrong. */

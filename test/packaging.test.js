@@ -92,7 +92,8 @@ describe('the package', function () {
   it('holds exactly what it should', () => {
     const compiled = readdirSync(join(root, 'lib')).flatMap((source) => {
       const [, name, m] = /^(.*)\.(m?)ts$/.exec(source);
-      return [`dist/${name}.${m}js`, `dist/${name}.d.${m}ts`];
+      // The modules behind the entry are bundled into it; tests have them apart, users don't.
+      return name === 'index' ? [`dist/${name}.${m}js`, `dist/${name}.d.${m}ts`] : [`dist/${name}.d.ts`];
     });
     const libc = process.platform === 'linux' ? '.glibc' : '';
     const expected = [

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+import { closeSync, openSync, readSync } from 'node:fs';
+import type { AddonName } from './addon.js';
+
+/**
+ * Whether an addon is loaded anywhere in this process, by another thread or another copy of this module too: those share
+ * nothing that JavaScript could look at, but the loader's own list, which Linux shows as a file.
+ *
+ * Elsewhere only this thread is known. Then a process may hold both addons where one would do, which works too.
+ */
+export function isMapped(addon: AddonName): boolean {
+  return process.platform === 'linux' && maps().includes(`/asherah-${addon}.`);
+}
+
+/**
+ * Whether this is the only place in the process that could have loaded an addon: the main thread, in its own realm (jest's
+ * test files are not). A guess that costs nothing, for a start that asks {@link isMapped} otherwise; wrong, it costs what
+ * is said there.
+ */
+export function isAlone(): boolean {
+  const { Bun, WorkerGlobalScope } = globalThis as { Bun?: { isMainThread: boolean }; WorkerGlobalScope?: unknown };
+  // Node.js marks what a worker thread can't call. Its own isMainThread takes over 2 ms to import.
+  const isWorker = (process.chdir as { disabled?: boolean }).disabled === true || WorkerGlobalScope !== undefined;
+  return !isWorker && Bun?.isMainThread !== false && process.versions instanceof Object;
+}
+
+/** Read by hand: the file has no size, and readFileSync takes twice as long for it. */
+function maps(): Buffer {
+  const file = openSync('/proc/self/maps', 'r');
+  try {
+    const chunks: Buffer[] = [];
+    for (;;) {
+      const chunk = Buffer.allocUnsafe(1 << 16);
+      const size = readSync(file, chunk, 0, chunk.length, null);
+      if (size === 0) return Buffer.concat(chunks);
+      chunks.push(chunk.subarray(0, size));
+    }
+  } finally {
+    closeSync(file);
+  }
+}
