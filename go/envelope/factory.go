@@ -28,6 +28,7 @@ type Config struct {
 	ExpireAfter                 time.Duration
 	CheckInterval               time.Duration
 	MaxKeyStaleness             time.Duration // 0: no limit
+	RequestTimeout              time.Duration // of a call, for all that it waits for; 0: no limit
 	IntermediateKeyCacheMaxSize int
 	SystemKeyCacheMaxSize       int
 	RequireLockedMemory         bool

@@ -12,6 +12,7 @@ import (
 // flights let any number of callers wait for one load of a key. Not x/sync/singleflight: the key is handed over with a
 // reference for each waiter, and a panic becomes their error instead of the end of the process.
 type flights struct {
+	f       *Factory
 	mu      sync.Mutex
 	current map[string]*flight
 }
@@ -25,7 +26,7 @@ type flight struct {
 }
 
 // start runs load on a goroutine unless it is under way under this name. load returns a key with one reference, or nil.
-func (f *flights) start(name string, load func() (*key, error)) {
+func (f *flights) start(name string, load func(context.Context) (*key, error)) {
 	if fl, first := f.join(name, 0); first {
 		go f.run(name, fl, load)
 	}
@@ -33,7 +34,7 @@ func (f *flights) start(name string, load func() (*key, error)) {
 
 // wait does the same and waits for the outcome: the key with a reference for the caller. A first caller that can't be
 // cancelled runs load itself: to wake another thread and be woken by it takes many times as long as to load a key from memory.
-func (f *flights) wait(ctx context.Context, name string, load func() (*key, error)) (*key, error) {
+func (f *flights) wait(ctx context.Context, name string, load func(context.Context) (*key, error)) (*key, error) {
 	fl, first := f.join(name, 1)
 	switch {
 	case first && ctx.Done() == nil:
@@ -46,7 +47,7 @@ func (f *flights) wait(ctx context.Context, name string, load func() (*key, erro
 		return fl.key, fl.err
 	case <-ctx.Done():
 		f.leave(fl)
-		return nil, ctx.Err()
+		return nil, f.f.tooLate(ctx.Err())
 	}
 }
 
@@ -67,8 +68,10 @@ func (f *flights) join(name string, waiters int) (fl *flight, first bool) {
 	return fl, first
 }
 
-func (f *flights) run(name string, fl *flight, load func() (*key, error)) {
-	key, err := recovered(load)
+func (f *flights) run(name string, fl *flight, load func(context.Context) (*key, error)) {
+	ctx, done := f.f.loadContext()
+	key, err := recovered(ctx, load)
+	done()
 	f.mu.Lock()
 	delete(f.current, name)
 	fl.key, fl.err, fl.landed = key, err, true
@@ -97,11 +100,11 @@ func (f *flights) leave(fl *flight) {
 	}
 }
 
-func recovered(load func() (*key, error)) (k *key, err error) {
+func recovered(ctx context.Context, load func(context.Context) (*key, error)) (k *key, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			k, err = nil, fault.New(fault.Internal, "a panic while loading a key: %v", r)
 		}
 	}()
-	return load()
+	return load(ctx)
 }

@@ -32,13 +32,18 @@ type watchedStore struct {
 	loads  atomic.Int64
 	stores atomic.Int64
 	broken atomic.Pointer[error]
+	hangs  atomic.Bool // a server that takes the question and never answers
 	before func(id string, created int64) // called before a Store
 }
 
-func (w *watchedStore) Load(_ context.Context, id string, created int64) (*record.KeyRecord, error) {
+func (w *watchedStore) Load(ctx context.Context, id string, created int64) (*record.KeyRecord, error) {
 	w.loads.Add(1)
 	if err := w.broken.Load(); err != nil {
 		return nil, *err
+	}
+	if w.hangs.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -50,10 +55,14 @@ func (w *watchedStore) Load(_ context.Context, id string, created int64) (*recor
 	return nil, nil
 }
 
-func (w *watchedStore) LoadLatest(_ context.Context, id string) (*record.KeyRecord, error) {
+func (w *watchedStore) LoadLatest(ctx context.Context, id string) (*record.KeyRecord, error) {
 	w.loads.Add(1)
 	if err := w.broken.Load(); err != nil {
 		return nil, *err
+	}
+	if w.hangs.Load() {
+		<-ctx.Done()
+		return nil, ctx.Err()
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

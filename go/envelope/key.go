@@ -82,12 +82,13 @@ func (k *key) refreshed(now moment, interval time.Duration, revoked bool) {
 	k.waitAt.Store(now.mono + 2*int64(interval))
 }
 
-// refreshFailed puts the next attempt off, so that calls go on with the key at hand meanwhile.
-func (k *key) refreshFailed(now moment, retry time.Duration) {
+// refreshFailed puts the next attempt off, so that calls go on with the key at hand meanwhile. They do not wait for that
+// attempt either, but for one that was not over by then: an outage must not hold up a call per attempt.
+func (k *key) refreshFailed(now moment, retry, timeout time.Duration) {
 	next := now.mono + int64(retry)
 	k.staleAt.Store(next)
-	if k.waitAt.Load() < next {
-		k.waitAt.Store(next)
+	if wait := next + int64(retry+timeout); k.waitAt.Load() < wait {
+		k.waitAt.Store(wait)
 	}
 }
 

@@ -35,12 +35,12 @@ func (l *level) exact(ctx context.Context, meta record.KeyMeta) (*key, error) {
 	if k := l.cache.get(meta); k != nil {
 		return k, nil
 	}
-	return l.flights.wait(ctx, "exact "+strconv.FormatInt(meta.Created, 10)+" "+meta.ID, func() (*key, error) {
-		row, err := l.load(meta)
+	return l.flights.wait(ctx, "exact "+strconv.FormatInt(meta.Created, 10)+" "+meta.ID, func(ctx context.Context) (*key, error) {
+		row, err := l.load(ctx, meta)
 		if err != nil {
 			return nil, err
 		}
-		k, err := l.open(meta.ID, row)
+		k, err := l.open(ctx, meta.ID, row)
 		if err != nil {
 			return nil, err
 		}
@@ -58,7 +58,7 @@ func (l *level) latest(ctx context.Context, id string) (*key, error) {
 			if k != nil {
 				k.release()
 			}
-			return l.flights.wait(ctx, "latest "+id, func() (*key, error) { return l.loadLatest(id) })
+			return l.flights.wait(ctx, "latest "+id, func(ctx context.Context) (*key, error) { return l.loadLatest(ctx, id) })
 		}
 		if l.f.tend(l, k, now) || waited { // one wait is all that anybody owes to a metastore
 			if l.f.valid(k, now) { // still, see keyForEncrypt
@@ -72,7 +72,7 @@ func (l *level) latest(ctx context.Context, id string) (*key, error) {
 }
 
 // loadLatest asks the metastore for the latest key and makes a new one if there is none that is valid.
-func (l *level) loadLatest(id string) (k *key, err error) {
+func (l *level) loadLatest(ctx context.Context, id string) (k *key, err error) {
 	if cached := l.cache.getLatest(id); cached != nil {
 		defer func() {
 			if err != nil {
@@ -82,12 +82,12 @@ func (l *level) loadLatest(id string) (k *key, err error) {
 			cached.release()
 		}()
 	}
-	row, err := l.f.store.LoadLatest(l.f.ctx, id)
+	row, err := l.f.store.LoadLatest(ctx, id)
 	if err != nil {
 		return nil, l.f.storeError(err, "the latest "+l.name+" "+id)
 	}
 	if row != nil {
-		k, err := l.openValid(id, row)
+		k, err := l.openValid(ctx, id, row)
 		if err != nil {
 			return nil, err
 		}
@@ -95,11 +95,11 @@ func (l *level) loadLatest(id string) (k *key, err error) {
 			return l.cache.add(k, true), nil
 		}
 	}
-	return l.create(id, row)
+	return l.create(ctx, id, row)
 }
 
 // openValid returns row's key if it may be used for encryption, nil if it may not.
-func (l *level) openValid(id string, row *record.KeyRecord) (*key, error) {
+func (l *level) openValid(ctx context.Context, id string, row *record.KeyRecord) (*key, error) {
 	now := l.f.now()
 	if row.Revoked || now.unix >= row.Created+int64(l.f.ExpireAfter/time.Second) {
 		if cached := l.cache.get(record.KeyMeta{ID: id, Created: row.Created}); cached != nil {
@@ -108,12 +108,12 @@ func (l *level) openValid(id string, row *record.KeyRecord) (*key, error) {
 		}
 		return nil, nil
 	}
-	k, err := l.open(id, row)
+	k, err := l.open(ctx, id, row)
 	if err != nil {
 		return nil, err
 	}
 	if p := k.parent; p != nil && (now.mono >= p.staleAt.Load() || l.f.tooStale(p, now)) {
-		_ = l.f.system.refreshExact(p) // its failure leaves the parent as valid as it was
+		_ = l.f.system.refreshExact(ctx, p) // its failure leaves the parent as valid as it was
 	}
 	if !l.f.valid(k, now) {
 		k.release()
@@ -126,7 +126,7 @@ func (l *level) openValid(id string, row *record.KeyRecord) (*key, error) {
 // whatever it is; we use it only if it is valid and not from a clock that is fast, and make another otherwise.
 // A new key's date is later than that of the latest row, or nobody would find it: the latest may be from a fast clock, or
 // from this minute and revoked already.
-func (l *level) create(id string, latest *record.KeyRecord) (*key, error) {
+func (l *level) create(ctx context.Context, id string, latest *record.KeyRecord) (*key, error) {
 	precision := min(int64(time.Minute), int64(l.f.ExpireAfter)) / int64(time.Second)
 	for range maxCreateAttempts {
 		now := l.f.now()
@@ -134,11 +134,11 @@ func (l *level) create(id string, latest *record.KeyRecord) (*key, error) {
 		if latest != nil {
 			created = max(created, latest.Created+1)
 		}
-		k, row, err := l.generate(id, created)
+		k, row, err := l.generate(ctx, id, created)
 		if err != nil {
 			return nil, err
 		}
-		stored, err := l.f.store.Store(l.f.ctx, id, created, row)
+		stored, err := l.f.store.Store(ctx, id, created, row)
 		if err != nil {
 			k.release()
 			return nil, l.f.storeError(err, "a new "+l.name+" "+id)
@@ -148,7 +148,7 @@ func (l *level) create(id string, latest *record.KeyRecord) (*key, error) {
 			return l.cache.add(k, true), nil
 		}
 		k.release()
-		if latest, err = l.f.store.LoadLatest(l.f.ctx, id); err != nil {
+		if latest, err = l.f.store.LoadLatest(ctx, id); err != nil {
 			return nil, l.f.storeError(err, "the latest "+l.name+" "+id)
 		}
 		if latest == nil {
@@ -157,7 +157,7 @@ func (l *level) create(id string, latest *record.KeyRecord) (*key, error) {
 		if latest.Created > max(now.unix+precision, created) { // one of the date we wanted ourselves is as good as ours
 			continue
 		}
-		winner, err := l.openValid(id, latest)
+		winner, err := l.openValid(ctx, id, latest)
 		if err != nil {
 			return nil, err
 		}
@@ -169,8 +169,8 @@ func (l *level) create(id string, latest *record.KeyRecord) (*key, error) {
 }
 
 // load reads one row; its absence is an error.
-func (l *level) load(meta record.KeyMeta) (*record.KeyRecord, error) {
-	row, err := l.f.store.Load(l.f.ctx, meta.ID, meta.Created)
+func (l *level) load(ctx context.Context, meta record.KeyMeta) (*record.KeyRecord, error) {
+	row, err := l.f.store.Load(ctx, meta.ID, meta.Created)
 	if err != nil {
 		return nil, l.f.storeError(err, l.name+" "+meta.ID)
 	}
@@ -183,14 +183,14 @@ func (l *level) load(meta record.KeyMeta) (*record.KeyRecord, error) {
 
 // open returns row's key with a reference for the caller: the cached one, brought up to date, or a new one that is not
 // in the cache yet.
-func (l *level) open(id string, row *record.KeyRecord) (*key, error) {
+func (l *level) open(ctx context.Context, id string, row *record.KeyRecord) (*key, error) {
 	now := l.f.now()
 	if k := l.cache.get(record.KeyMeta{ID: id, Created: row.Created}); k != nil {
 		k.refreshed(now, l.f.CheckInterval, row.Revoked)
 		return k, nil
 	}
 	return l.newKey(id, row, func(raw []byte) (*key, error) {
-		parent, err := l.unwrap(l.f.ctx, row, raw)
+		parent, err := l.unwrap(ctx, row, raw)
 		if err != nil {
 			return nil, l.f.closedOr(err)
 		}
@@ -198,11 +198,11 @@ func (l *level) open(id string, row *record.KeyRecord) (*key, error) {
 	})
 }
 
-func (l *level) generate(id string, created int64) (*key, *record.KeyRecord, error) {
+func (l *level) generate(ctx context.Context, id string, created int64) (*key, *record.KeyRecord, error) {
 	row := &record.KeyRecord{Created: created}
 	k, err := l.newKey(id, row, func(raw []byte) (*key, error) {
 		aesgcm.Random(raw)
-		parent, err := l.wrap(l.f.ctx, row, raw)
+		parent, err := l.wrap(ctx, row, raw)
 		if err != nil {
 			return nil, l.f.closedOr(err)
 		}

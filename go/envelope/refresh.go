@@ -37,11 +37,11 @@ func (f *Factory) tend(l *level, k *key, now moment) bool {
 		wait = min(wait, k.parent.waitAt.Load())
 	}
 	if now.mono >= k.staleAt.Load() {
-		l.flights.start("latest "+k.id, func() (*key, error) { return l.loadLatest(k.id) })
+		l.flights.start("latest "+k.id, func(ctx context.Context) (*key, error) { return l.loadLatest(ctx, k.id) })
 	}
 	if p := k.parent; p != nil {
 		if now.mono >= p.staleAt.Load() {
-			f.system.flights.start(refreshName(p), func() (*key, error) { return nil, f.system.refreshExact(p) })
+			f.system.flights.start(refreshName(p), func(ctx context.Context) (*key, error) { return nil, f.system.refreshExact(ctx, p) })
 		}
 	}
 	return now.mono < wait
@@ -50,20 +50,20 @@ func (f *Factory) tend(l *level, k *key, now moment) bool {
 // awaitRefresh waits for the refreshes that tend said must be waited for. Their outcome is in the keys.
 func (f *Factory) awaitRefresh(ctx context.Context, l *level, k *key, now moment) {
 	if now.mono >= k.waitAt.Load() {
-		if fresh, err := l.flights.wait(ctx, "latest "+k.id, func() (*key, error) { return l.loadLatest(k.id) }); err == nil {
+		if fresh, err := l.flights.wait(ctx, "latest "+k.id, func(ctx context.Context) (*key, error) { return l.loadLatest(ctx, k.id) }); err == nil {
 			fresh.release()
 		}
 	}
 	if p := k.parent; p != nil && now.mono >= p.waitAt.Load() {
-		_, _ = f.system.flights.wait(ctx, refreshName(p), func() (*key, error) { return nil, f.system.refreshExact(p) })
+		_, _ = f.system.flights.wait(ctx, refreshName(p), func(ctx context.Context) (*key, error) { return nil, f.system.refreshExact(ctx, p) })
 	}
 }
 
 func refreshName(k *key) string { return "refresh " + strconv.FormatInt(k.created, 10) + " " + k.id }
 
 // refreshExact asks whether this very key was revoked.
-func (l *level) refreshExact(k *key) error {
-	row, err := l.load(k.meta())
+func (l *level) refreshExact(ctx context.Context, k *key) error {
+	row, err := l.load(ctx, k.meta())
 	if err != nil {
 		l.f.refreshFailed(k, err)
 		return err
@@ -78,7 +78,7 @@ func (f *Factory) refreshFailed(k *key, err error) {
 		return
 	}
 	f.failures.Add(1)
-	k.refreshFailed(f.now(), min(max(f.CheckInterval/10, time.Second), time.Minute))
+	k.refreshFailed(f.now(), min(max(f.CheckInterval/10, time.Second), time.Minute), f.RequestTimeout)
 	f.Warn(fault.WarnRefreshFailed, "key "+k.id+" could not be refreshed and goes on being used: "+err.Error())
 }
 

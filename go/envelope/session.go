@@ -110,6 +110,8 @@ func (s *Session) keyForEncrypt(ctx context.Context, now moment, hotOnly bool) (
 	if hotOnly {
 		return nil, ErrCold
 	}
+	ctx, cancel := s.f.callContext(ctx)
+	defer cancel()
 	k, err := s.f.intermediate.latest(ctx, s.keyID)
 	if err != nil {
 		return nil, s.f.closedOr(err)
@@ -192,6 +194,8 @@ func (s *Session) keyForDecrypt(ctx context.Context, meta record.KeyMeta, hotOnl
 		if hotOnly {
 			return nil, ErrCold
 		}
+		ctx, cancel := s.f.callContext(ctx)
+		defer cancel()
 		var err error
 		if k, err = s.f.intermediate.exact(ctx, meta); err != nil {
 			return nil, s.f.closedOr(err)

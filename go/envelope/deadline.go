@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+
+package envelope
+
+import (
+	"context"
+	"time"
+
+	"asherah-napi/fault"
+)
+
+// RequestTimeout is how long a call may wait for servers. One load of a key asks several in turn, and several callers may
+// wait for it, so there are two deadlines: the load's own, shared by all requests it makes, and the caller's. The load's is
+// a little earlier, so that who started it is told what did not answer, and not only that time is up.
+
+const deadlineMargin = 20 // the load ends this part of RequestTimeout earlier
+
+func (f *Factory) loadContext() (context.Context, context.CancelFunc) {
+	if f.RequestTimeout == 0 {
+		return f.ctx, func() {}
+	}
+	return context.WithTimeout(f.ctx, f.RequestTimeout-f.RequestTimeout/deadlineMargin)
+}
+
+func (f *Factory) callContext(ctx context.Context) (context.Context, context.CancelFunc) {
+	if f.RequestTimeout == 0 {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, f.RequestTimeout)
+}
+
+// tooLate is the error of a caller who can't wait for a load any longer.
+func (f *Factory) tooLate(err error) error {
+	return fault.Wrap(fault.Metastore, err, "requestTimeout: neither metastore nor KMS gave a key within %s", f.RequestTimeout.Round(time.Millisecond))
+}
