@@ -64,7 +64,7 @@ func New(c Config) (*Store, error) {
 
 		Classify: classify,
 		Inspect:  inspect,
-		Server:   server,
+		Server:   lookAtServer,
 	}
 	var warned sync.Once
 	connect := func(ctx context.Context) (driver.Conn, error) {

@@ -55,7 +55,7 @@ func inspect(ctx context.Context, db *sql.DB) (*sqlstore.Schema, error) {
 	return schema, err
 }
 
-func server(ctx context.Context, conn *sql.Conn) (*sqlstore.Server, error) {
+func lookAtServer(ctx context.Context, conn *sql.Conn) (*sqlstore.Server, error) {
 	s := new(sqlstore.Server)
 	err := conn.Raw(func(raw any) error {
 		switch c := raw.(*stdlib.Conn).Conn().PgConn().Conn().(type) {

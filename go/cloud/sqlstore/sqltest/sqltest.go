@@ -7,12 +7,18 @@ package sqltest
 import (
 	"bytes"
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
 	"crypto/rand"
+	"crypto/x509"
 	"encoding/hex"
+	"encoding/pem"
 	"errors"
 	"io"
+	"math/big"
 	"net"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
@@ -127,8 +133,11 @@ func (w *Warnings) All() []string {
 
 // Proxy is a TCP proxy to a server that can cut, freeze and rewrite.
 type Proxy struct {
-	Address  string
-	Rewrite  func(toServer []byte) []byte // nil: nothing is changed; the same length must come back
+	Address string
+	// Each may be nil. Rewrite and RewriteBack change what goes to the server and comes from it, keeping the length;
+	// Answer speaks in the server's place, if it returns something.
+	Rewrite, RewriteBack, Answer func([]byte) []byte
+
 	listener net.Listener
 	upstream string
 
@@ -191,6 +200,15 @@ func (p *Proxy) copy(c *pair, to, from net.Conn, toServer bool) {
 		data := buffer[:n]
 		if toServer && p.Rewrite != nil {
 			data = p.Rewrite(data)
+		}
+		if !toServer && p.RewriteBack != nil {
+			data = p.RewriteBack(data)
+		}
+		if toServer && p.Answer != nil {
+			if answer := p.Answer(data); answer != nil {
+				_, _ = from.Write(answer)
+				continue
+			}
 		}
 		if toServer {
 			p.mu.Lock()
@@ -255,6 +273,25 @@ func (p *Proxy) Refuse(yes bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.refuse = yes
+}
+
+// NewCA is the file of a CA that signed nothing.
+func NewCA(t *testing.T) string {
+	t.Helper()
+	private, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour), IsCA: true, BasicConstraintsValid: true}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &private.PublicKey, private)
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "ca.pem")
+	if err := os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
 }
 
 // Silent is the address of a listener that never answers.
