@@ -225,20 +225,25 @@ func TestCredentialsThatFailAreNotARegionsFault(t *testing.T) {
 	w := newWorld(t, nil)
 	encrypted := w.encrypt()
 	src := source(t)
-	pushed := awsconfig.NewPushed(func() {})
+	wanted := make(chan struct{}, 10)
+	pushed := awsconfig.NewPushed(func() { wanted <- struct{}{} })
 	src.Credentials = pushed
 	k, err := New(w.Config, src)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer k.Close()
-	go pushed.Fail("the vault is sealed")
+	go func() {
+		<-wanted
+		pushed.Fail("the vault is sealed")
+	}()
 	err = k.DecryptKey(context.Background(), encrypted, make([]byte, 32))
 	if fault.CodeOf(err) != fault.KMS || !strings.Contains(err.Error(), "the vault is sealed") || strings.Contains(err.Error(), "us-west-2") {
 		t.Error(err)
 	}
-	go func() { // later than a region may be
-		time.Sleep(2 * timeout)
+	go func() {
+		<-wanted
+		time.Sleep(2 * timeout) // later than a region may be
 		pushed.Set("A", "b", "c", time.Time{})
 	}()
 	time.Sleep(time.Second) // until the function is asked again
