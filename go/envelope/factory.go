@@ -48,6 +48,7 @@ type Factory struct {
 	Config
 	store        metastore.Metastore
 	kms          kms.KMS
+	completer    kms.Completer // kms, if it is one
 	system       level
 	intermediate level
 
@@ -77,6 +78,7 @@ func NewFactory(config Config, store metastore.Metastore, master kms.KMS) *Facto
 	}
 	f := &Factory{Config: config, store: store, kms: master, sessions: map[*Session]struct{}{}}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
+	f.completer, _ = master.(kms.Completer)
 	f.system = newSystemLevel(f)
 	f.intermediate = newIntermediateLevel(f)
 	return f

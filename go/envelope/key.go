@@ -21,12 +21,16 @@ type key struct {
 	parent  *key  // the system key of an intermediate key, for its validity only: its memory may be gone
 	expires int64 // Unix seconds
 
+	incomplete bool         // a system key that not every region of the KMS can decrypt
+	completeAt atomic.Int64 // when its replacement may be tried again, in nanoseconds of the monotonic clock
+
 	slot   *lockedmem.Slot
 	cipher aesgcm.Key
 	refs   atomic.Int64
 
 	revoked    atomic.Bool
 	superseded atomic.Bool  // the metastore has a later one to encrypt with
+	replaced   atomic.Bool  // a system key that is incomplete, and there is a later one (complete.go)
 	seals      atomic.Int64 // data row keys sealed by this process
 
 	// When the metastore was last asked, and from when on it is to be asked again, and waited for. In nanoseconds of the
@@ -59,12 +63,12 @@ func (k *key) release() {
 }
 
 // valid is the Go library's rule for encryption (envelope.go, isKeyInvalid): neither revoked nor expired, the system key
-// included. Ours adds that a key retires after maxSeals.
+// included. Ours adds that a key retires after maxSeals, and one whose system key was incomplete once that is replaced.
 func (k *key) valid(now moment, maxSeals int64) bool {
 	if k.revoked.Load() || k.superseded.Load() || now.unix >= k.expires || k.seals.Load() >= maxSeals {
 		return false
 	}
-	return k.parent == nil || (!k.parent.revoked.Load() && now.unix < k.parent.expires)
+	return k.parent == nil || (!k.parent.revoked.Load() && !k.parent.replaced.Load() && now.unix < k.parent.expires)
 }
 
 // fresh says that the metastore need not be asked about k or its system key yet.

@@ -24,8 +24,10 @@ type level struct {
 	// unwrap decrypts row's key into raw, which is locked memory, and returns the parent (nil: the KMS).
 	unwrap func(ctx context.Context, row *record.KeyRecord, raw []byte) (parent *key, err error)
 	// wrap encrypts raw and puts the ciphertext and the parent's name in row.
-	wrap func(ctx context.Context, row *record.KeyRecord, raw []byte) (parent *key, err error)
+	wrap wrapper
 }
+
+type wrapper func(ctx context.Context, row *record.KeyRecord, raw []byte) (parent *key, err error)
 
 // maxCreateAttempts bounds how often a new key that lost to another process's, itself unusable, is followed by another.
 const maxCreateAttempts = 8
@@ -92,7 +94,9 @@ func (l *level) loadLatest(ctx context.Context, id string) (k *key, err error) {
 			return nil, err
 		}
 		if k != nil {
-			return l.cache.add(k, true), nil
+			k = l.cache.add(k, true)
+			l.f.complete(k)
+			return k, nil
 		}
 	}
 	return l.create(ctx, id, row)
@@ -115,6 +119,9 @@ func (l *level) openValid(ctx context.Context, id string, row *record.KeyRecord)
 	if p := k.parent; p != nil && (now.mono >= p.staleAt.Load() || l.f.tooStale(p, now)) {
 		_ = l.f.system.refreshExact(ctx, p) // its failure leaves the parent as valid as it was
 	}
+	if k.parent != nil {
+		l.f.complete(k.parent)
+	}
 	if !l.f.valid(k, now) {
 		k.release()
 		return nil, nil
@@ -134,7 +141,7 @@ func (l *level) create(ctx context.Context, id string, latest *record.KeyRecord)
 		if latest != nil {
 			created = max(created, latest.Created+1)
 		}
-		k, row, err := l.generate(ctx, id, created)
+		k, row, err := l.generate(ctx, id, created, l.wrap)
 		if err != nil {
 			return nil, err
 		}
@@ -198,11 +205,11 @@ func (l *level) open(ctx context.Context, id string, row *record.KeyRecord) (*ke
 	})
 }
 
-func (l *level) generate(ctx context.Context, id string, created int64) (*key, *record.KeyRecord, error) {
+func (l *level) generate(ctx context.Context, id string, created int64, wrap wrapper) (*key, *record.KeyRecord, error) {
 	row := &record.KeyRecord{Created: created}
 	k, err := l.newKey(id, row, func(raw []byte) (*key, error) {
 		aesgcm.Random(raw)
-		parent, err := l.wrap(ctx, row, raw)
+		parent, err := wrap(ctx, row, raw)
 		if err != nil {
 			return nil, l.f.closedOr(err)
 		}
@@ -229,6 +236,7 @@ func (l *level) newKey(id string, row *record.KeyRecord, fill func(raw []byte) (
 	k.cipher.Attach(slot.Key())
 	k.cipher.Expand(raw)
 	clear(slot.Scratch())
+	k.incomplete = parent == nil && l.f.completer != nil && !l.f.completer.Complete(row.Key)
 	k.refreshed(l.f.now(), l.f.CheckInterval, row.Revoked)
 	return k, nil
 }

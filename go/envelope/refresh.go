@@ -69,6 +69,7 @@ func (l *level) refreshExact(ctx context.Context, k *key) error {
 		return err
 	}
 	k.refreshed(l.f.now(), l.f.CheckInterval, row.Revoked)
+	l.f.complete(k)
 	return nil
 }
 
