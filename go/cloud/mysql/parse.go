@@ -35,9 +35,12 @@ func parse(c *Config) (*target, error) {
 	var config *gomysql.Config
 	var query string
 	var err error
-	if scheme, _, isURL := strings.Cut(c.ConnectionString, "://"); isURL && (scheme == "mysql" || scheme == "mariadb") {
+	switch scheme, _, _ := strings.Cut(c.ConnectionString, "://"); scheme {
+	case "mysql", "mariadb":
 		config, query, err = parseURL(c.ConnectionString)
-	} else {
+	case "postgres", "postgresql", "sqlite":
+		err = sqlstore.Invalid("expected %s, got the URL of another kind of database. Correct it, or the option that names the database.", forms)
+	default:
 		config, query, err = parseDSN(c.ConnectionString)
 	}
 	if err != nil {
@@ -100,8 +103,12 @@ func parse(c *Config) (*target, error) {
 var known = strings.Join(append(slices.Clone(driverParameters), "charset", "loc", "ssl-ca", "ssl-mode", "tls"), ", ")
 
 func parseDSN(text string) (*gomysql.Config, string, error) {
-	// The driver's rule: the last slash ends the address, since a password may hold one.
-	slash := strings.LastIndexByte(text, '/')
+	// The driver's rule is that the last slash ends the address, since a password may hold one. After a parenthesis it does
+	// in any case, and then parameters may have some too: ssl-ca=/path.
+	slash := strings.LastIndex(text, ")/") + 1
+	if slash == 0 {
+		slash = strings.LastIndexByte(text, '/')
+	}
 	if slash < 0 {
 		return nil, "", sqlstore.Invalid("expected %s, got neither. In a DSN a slash precedes the name of the database.", forms)
 	}

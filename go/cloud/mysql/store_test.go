@@ -61,12 +61,6 @@ func (s *server) exec(t *testing.T, statement string, args ...any) {
 }
 
 func (s *server) dsn(address, parameters string) string {
-	if parameters == "" {
-		parameters = s.admin.TLSConfig // a server whose TLS Go can't speak to says so in its DSN
-		if parameters != "" {
-			parameters = "tls=" + parameters
-		}
-	}
 	return s.admin.User + ":" + s.admin.Passwd + "@tcp(" + address + ")/" + s.database + "?" + parameters
 }
 

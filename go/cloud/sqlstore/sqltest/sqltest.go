@@ -19,6 +19,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -157,8 +158,20 @@ type pair struct {
 // NewProxy listens on a free port until the test ends.
 func NewProxy(t *testing.T, upstream string) *Proxy {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	return NewProxyAt(t, "127.0.0.1", upstream)
+}
+
+// Elsewhere is an address of this machine that the servers' certificates are not for. Not every system has it.
+const Elsewhere = "127.0.0.2"
+
+// NewProxyAt is NewProxy on another address of this machine.
+func NewProxyAt(t *testing.T, host, upstream string) *Proxy {
+	t.Helper()
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
+		if host == Elsewhere && runtime.GOOS != "linux" {
+			t.Skip("no address ", host)
+		}
 		t.Fatal(err)
 	}
 	p := &Proxy{Address: listener.Addr().String(), listener: listener, upstream: upstream}
