@@ -47,7 +47,7 @@ func TestBadConnectionStringsAreRefusedAndNotQuoted(t *testing.T) {
 		"u:" + secret + "@tcp(h:1)/":                                            "database",
 		"u:" + secret + "@tcp(h:1/keys":                                         "neither",
 		":" + secret + "@tcp(h:1)/keys":                                         "a user",
-		"u:" + secret + "@pipe(h)/keys":                                         "neither",
+		"u:" + secret + "@pipe(h)/keys":                                         "tcp or unix",
 		"postgres://u:" + secret + "@h/keys":                                    "another kind",
 		"mysql://u:" + secret + "@/keys":                                        "one host",
 		"mysql://u:" + secret + "@h1,h2/keys":                                   "one host",
