@@ -72,18 +72,18 @@ func TestAnIncompleteSystemKeyIsReplacedOnceTheRegionIsBack(t *testing.T) {
 	warm, _ := newRegionalHarness(t, store)
 	master.missing.Store(true)
 	sa, sw := testSession(t, a.Factory, "p"), testSession(t, warm.Factory, "p")
-	texts := []string{a.encryptAt(sa, 0), warm.encryptAt(sw, 0)}
-	a.wantDates(sk, 0)
+	texts := []string{a.encryptAt(sa, 600), warm.encryptAt(sw, 600)}
+	a.wantDates(sk, 600)
 
 	master.missing.Store(false)
 	fresh, _ := newRegionalHarness(t, store)
-	texts = append(texts, fresh.encryptAt(testSession(t, fresh.Factory, "p"), hour-1)) // too young
-	a.wantDates(sk, 0)
+	texts = append(texts, fresh.encryptAt(testSession(t, fresh.Factory, "p"), hour+599)) // too young
+	a.wantDates(sk, 600)
 
 	texts = append(texts, a.encryptAt(sa, hour+1800)) // the refresh finds that it is incomplete, and replaces it
-	a.wantDates(sk, 0, hour)
+	a.wantDates(sk, 600, hour)
 	texts = append(texts, a.encryptAt(sa, hour+1801))
-	a.wantDates(ik, 0, hour+1800)
+	a.wantDates(ik, 600, hour+1800)
 	for i := range int64(5) {
 		texts = append(texts, a.encryptAt(sa, (3+i)*hour))
 	}
@@ -92,8 +92,8 @@ func TestAnIncompleteSystemKeyIsReplacedOnceTheRegionIsBack(t *testing.T) {
 	if k := sw.encryptKey.Load(); k.created != start+hour+1800 {
 		t.Errorf("encrypts with the key of %d", k.created-start)
 	}
-	a.wantDates(sk, 0, hour)
-	a.wantDates(ik, 0, hour+1800)
+	a.wantDates(sk, 600, hour)
+	a.wantDates(ik, 600, hour+1800)
 
 	last, _ := newRegionalHarness(t, store)
 	last.mustDecrypt(testSession(t, last.Factory, "p"), texts...)
