@@ -11,6 +11,7 @@ import (
 	"net/url"
 	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -274,5 +275,40 @@ func TestNothingReachesTheServerThatItWouldMisread(t *testing.T) {
 	mustFail(t, err, fault.Metastore, "connection refused", "us-west-2", "127.0.0.1:1")
 	if took := time.Since(began); took > 5*time.Second {
 		t.Error(took)
+	}
+}
+
+func TestAKeyIsRevokedAsTheDocumentSays(t *testing.T) {
+	document, err := os.ReadFile("../../../docs/metastores.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	find := func(option string) *string {
+		found := regexp.MustCompile(option + ` '(.*?)'`).FindSubmatch(document)
+		if found == nil {
+			t.Fatal("docs/metastores.md has no ", option)
+		}
+		return aws.String(string(found[1]))
+	}
+	s := withTable(t)
+	if _, err := s.Store(ctx, "k", minute, &record.KeyRecord{Created: minute, Key: []byte{1}}); err != nil {
+		t.Fatal(err)
+	}
+	revoke := func(id string) error {
+		_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+			TableName: &s.table, Key: primaryKey(id, minute),
+			UpdateExpression: find("--update-expression"), ConditionExpression: find("--condition-expression"),
+			ExpressionAttributeValues: attributes{":true": &types.AttributeValueMemberBOOL{Value: true}},
+		})
+		return err
+	}
+	if err := revoke("k"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := s.LoadLatest(ctx, "k"); err != nil || !got.Revoked {
+		t.Fatal(got, err)
+	}
+	if err := revoke("no such key"); err == nil {
+		t.Fatal("it made an item")
 	}
 }
