@@ -215,14 +215,14 @@ func TestTLS(t *testing.T) {
 		})
 		t.Run("TLS taken away on the way", func(t *testing.T) {
 			proxy := sqltest.NewProxy(t, s.admin.Addr)
-			proxy.RewriteBack = func(data []byte) []byte {
+			proxy.Use(sqltest.Hooks{RewriteBack: func(data []byte) []byte {
 				// The greeting: 4 bytes of length and number, version 10, the server's version, 13 bytes, capabilities.
 				if len(data) > 40 && data[3] == 0 && data[4] == 10 {
 					end := 5 + strings.IndexByte(string(data[5:]), 0)
 					data[end+15] &^= 0x08 // the upper byte of CLIENT_SSL, 0x0800
 				}
 				return data
-			}
+			}})
 			withoutTLS(t, proxy.Address)
 		})
 	})

@@ -320,12 +320,12 @@ func TestServerRefusals(t *testing.T) {
 			proxy := sqltest.NewProxy(t, s.admin.Addr)
 			var mu sync.Mutex
 			set := 0
-			proxy.Rewrite = func(data []byte) []byte {
+			proxy.Use(sqltest.Hooks{Rewrite: func(data []byte) []byte {
 				mu.Lock()
 				defer mu.Unlock()
 				set += strings.Count(string(data), theirs+" = 'global'")
 				return []byte(strings.Replace(string(data), theirs, ours, 1))
-			}
+			}})
 			m := s.open(t, Config{ConnectionString: s.dsn(proxy.Address, "tls=false"), ReplicaReadConsistency: "global"})
 			for range 3 {
 				sqltest.MustLoad(t, m, "k", sqltest.Minute)
@@ -333,8 +333,8 @@ func TestServerRefusals(t *testing.T) {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			if set != proxy.Opened || set < 3 {
-				t.Fatalf("set on %d of %d connections", set, proxy.Opened)
+			if set != proxy.Opened() || set < 3 {
+				t.Fatalf("set on %d of %d connections", set, proxy.Opened())
 			}
 		})
 	})

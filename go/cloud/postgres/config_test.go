@@ -226,12 +226,12 @@ func TestTLS(t *testing.T) {
 	})
 	t.Run("a server without TLS", func(t *testing.T) {
 		proxy := sqltest.NewProxy(t, s.url.Host)
-		proxy.Answer = func(data []byte) []byte {
+		proxy.Use(sqltest.Hooks{Answer: func(data []byte) []byte {
 			if string(data) == "\x00\x00\x00\x08\x04\xd2\x16\x2f" { // SSLRequest
 				return []byte("N")
 			}
 			return nil
-		}
+		}})
 		password, _ := s.url.User.Password()
 		warnings, err := load(Config{ConnectionString: s.at(proxy.Address, "")})
 		if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], string(fault.WarnPlainConnection)+": metastore postgres "+proxy.Address) || strings.Contains(warnings[0], password) {
@@ -252,12 +252,12 @@ func TestTLS(t *testing.T) {
 	})
 	t.Run("a failed handshake is not a server without TLS", func(t *testing.T) {
 		proxy := sqltest.NewProxy(t, s.url.Host)
-		proxy.RewriteBack = func(data []byte) []byte {
+		proxy.Use(sqltest.Hooks{RewriteBack: func(data []byte) []byte {
 			if len(data) > 5 && data[0] == 22 { // a TLS handshake record
 				data[5] = 0xff
 			}
 			return data
-		}
+		}})
 		warnings, err := load(Config{ConnectionString: s.at(proxy.Address, "")})
 		sqltest.MustFail(t, err, fault.Metastore, "tls")
 		if len(warnings) > 0 {

@@ -270,6 +270,13 @@ func TestServerRefusals(t *testing.T) {
 			t.Fatalf("%+v", results)
 		}
 	})
+	t.Run("a connection to what was a replica does not stay one", func(t *testing.T) {
+		s.exec(t, "ALTER DATABASE "+database+" SET default_transaction_read_only = on")
+		m := s.open(t, Config{})
+		sqltest.MustLoad(t, m, "k", sqltest.Minute)
+		s.exec(t, "ALTER DATABASE "+database+" RESET default_transaction_read_only")
+		sqltest.MustStore(t, m, "after the promotion", sqltest.Minute)
+	})
 	t.Run("a lock that another holds for longer than the server waits, or than we do", func(t *testing.T) {
 		transaction, err := s.db.Begin(t.Context())
 		if err != nil {

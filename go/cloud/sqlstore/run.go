@@ -48,7 +48,7 @@ type connectError struct{ cause error }
 func (e *connectError) Error() string { return e.cause.Error() }
 func (e *connectError) Unwrap() error { return e.cause }
 
-// run does one statement, once more if a pooled connection turns out to be dead or the server gave up on a lock. The
+// run does one statement, once more if a pooled connection turns out to be dead or of no use, or the server gave up on a lock. The
 // statement must be one that may run twice: a read, or an insert whose duplicate its caller recognizes.
 func (s *Store) run(ctx context.Context, what string, operation func(context.Context) error) error {
 	retriedConnection, retriedLock := false, false
@@ -64,9 +64,10 @@ func (s *Store) run(ctx context.Context, what string, operation func(context.Con
 		switch {
 		case ctx.Err() != nil:
 			return s.explain(what, err, ctx.Err())
-		case errors.Is(err, context.DeadlineExceeded), !errors.As(err, &connecting) && s.classify(err) == Connection:
+		case errors.Is(err, context.DeadlineExceeded), !errors.As(err, &connecting) && s.classify(err) == Connection, s.classify(err) == ReadOnly:
 			// A server that was restarted, or a connection that some router between forgot: the others in the pool are
-			// as old, so none of them is worth a try.
+			// as old, so none of them is worth a try. A server that takes no writes may have been the primary when the
+			// connection was made, and its name stand for another one since.
 			if !retriedConnection {
 				retriedConnection = true
 				s.db.SetMaxIdleConns(0)

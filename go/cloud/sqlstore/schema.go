@@ -88,7 +88,7 @@ func (s *Store) checkSchema(ctx context.Context, id string) error {
 		if schema.IDBytes {
 			unit = "bytes"
 		}
-		return s.fail(fault.Metastore, "the key id %q is too long: the id column holds %d %s. Use a shorter partition, service or product name, or widen the column", id, schema.IDLimit, unit)
+		return s.fail(fault.Metastore, "the key id %.80q… is too long: the id column holds %d %s. Use a shorter partition, service or product name, or widen the column", id, schema.IDLimit, unit)
 	}
 	return nil
 }

@@ -62,9 +62,9 @@ func RunFaults(t *testing.T, upstream string, open func(t *testing.T, address st
 		m := open(t, proxy.Address)
 		MustStore(t, m, "warm up", Minute)
 		proxy.DropAnswer("unconfirmed")
-		opened := proxy.Opened
+		opened := proxy.Opened()
 		MustStore(t, m, "unconfirmed", Minute)
-		if proxy.Opened == opened {
+		if proxy.Opened() == opened {
 			t.Fatal("the connection was not cut")
 		}
 		MustLoad(t, m, "unconfirmed", Minute)

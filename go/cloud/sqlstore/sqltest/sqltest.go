@@ -132,13 +132,13 @@ func (w *Warnings) All() []string {
 	return append([]string(nil), w.list...)
 }
 
+// Hooks look at what goes through a proxy. Each may be nil. Rewrite and RewriteBack change what goes to the server and
+// comes from it, keeping the length; Answer speaks in the server's place, if it returns something.
+type Hooks struct{ Rewrite, RewriteBack, Answer func([]byte) []byte }
+
 // Proxy is a TCP proxy to a server that can cut, freeze and rewrite.
 type Proxy struct {
-	Address string
-	// Each may be nil. Rewrite and RewriteBack change what goes to the server and comes from it, keeping the length;
-	// Answer speaks in the server's place, if it returns something.
-	Rewrite, RewriteBack, Answer func([]byte) []byte
-
+	Address  string
 	listener net.Listener
 	upstream string
 
@@ -146,7 +146,8 @@ type Proxy struct {
 	pairs   []*pair
 	dropOne string // cut the next connection that asks for this, after the server answered
 	refuse  bool
-	Opened  int
+	opened  int
+	hooks   Hooks
 }
 
 type pair struct {
@@ -197,7 +198,7 @@ func (p *Proxy) accept() {
 		c := &pair{client: client, server: server}
 		p.mu.Lock()
 		p.pairs = append(p.pairs, c)
-		p.Opened++
+		p.opened++
 		p.mu.Unlock()
 		go p.copy(c, server, client, true)
 		go p.copy(c, client, server, false)
@@ -211,14 +212,17 @@ func (p *Proxy) copy(c *pair, to, from net.Conn, toServer bool) {
 	for {
 		n, err := from.Read(buffer)
 		data := buffer[:n]
-		if toServer && p.Rewrite != nil {
-			data = p.Rewrite(data)
+		p.mu.Lock()
+		hooks := p.hooks
+		p.mu.Unlock()
+		if toServer && hooks.Rewrite != nil {
+			data = hooks.Rewrite(data)
 		}
-		if !toServer && p.RewriteBack != nil {
-			data = p.RewriteBack(data)
+		if !toServer && hooks.RewriteBack != nil {
+			data = hooks.RewriteBack(data)
 		}
-		if toServer && p.Answer != nil {
-			if answer := p.Answer(data); answer != nil {
+		if toServer && hooks.Answer != nil {
+			if answer := hooks.Answer(data); answer != nil {
 				_, _ = from.Write(answer)
 				continue
 			}
@@ -279,6 +283,20 @@ func (p *Proxy) DropAnswer(text string) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.dropOne = text
+}
+
+// Use sets the hooks for what comes.
+func (p *Proxy) Use(hooks Hooks) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hooks = hooks
+}
+
+// Opened is how many connections there have been.
+func (p *Proxy) Opened() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.opened
 }
 
 // Refuse ends new connections at once, or no longer.
