@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 
 	"asherah-napi/fault"
 
@@ -35,11 +36,11 @@ func explain(err error) (fault.Code, string) {
 	}
 	why := api.ErrorCode()
 	if m := api.ErrorMessage(); m != "" {
-		why += ": " + m
+		why += ": " + strings.TrimRight(m, ". ")
 	}
 	switch api.ErrorCode() {
 	case "ProvisionedThroughputExceededException", "ThrottlingException", "RequestLimitExceeded", "LimitExceededException":
-		return fault.MetastoreBusy, why + " Try again; if it stays, raise the table's capacity or use on-demand capacity."
+		return fault.MetastoreBusy, why + ". Try again; if it stays, raise the table's capacity or use on-demand capacity."
 	case "ResourceNotFoundException":
 		return fault.Metastore, "there is no such table. Check table name, region and endpoint; createSchema() makes the table, or see docs/metastores.md."
 	case "ResourceInUseException":
@@ -50,7 +51,7 @@ func explain(err error) (fault.Code, string) {
 		// the server's words may quote the request, with a session token in its headers
 		return fault.Metastore, api.ErrorCode() + ": the signature is not the one expected. Check the secret access key, the signing region and the clock."
 	case "UnrecognizedClientException", "InvalidClientTokenId", "ExpiredTokenException", "MissingAuthenticationTokenException":
-		return fault.Metastore, why + " Check the AWS credentials."
+		return fault.Metastore, why + ". Check the AWS credentials."
 	case "ValidationException":
 		return fault.Metastore, why + ". If it is about the key: the table needs the hash key Id (S) and the range key Created (N)."
 	default:

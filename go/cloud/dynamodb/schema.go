@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"asherah-napi/check"
-	"asherah-napi/fault"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
@@ -31,7 +30,16 @@ func (s *Store) CreateSchema(ctx context.Context) (bool, error) {
 	if err := s.ready(""); err != nil {
 		return false, err
 	}
-	_, err := s.client.CreateTable(ctx, &dynamodb.CreateTableInput{
+	// Asked first, because a table may be there after an attempt whose answer was lost, too.
+	_, err := s.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &s.table})
+	var missing *types.ResourceNotFoundException
+	if err == nil {
+		return false, nil
+	} else if !errors.As(err, &missing) {
+		return false, s.fail(ctx, "look for the table", err)
+	}
+	attempts := 0
+	_, err = s.client.CreateTable(counting(ctx, &attempts), &dynamodb.CreateTableInput{
 		TableName:   &s.table,
 		BillingMode: types.BillingModePayPerRequest,
 		AttributeDefinitions: []types.AttributeDefinition{
@@ -44,10 +52,7 @@ func (s *Store) CreateSchema(ctx context.Context) (bool, error) {
 		},
 	})
 	var exists *types.ResourceInUseException
-	if errors.As(err, &exists) {
-		return false, nil
-	}
-	if err != nil {
+	if err != nil && !errors.As(err, &exists) {
 		return false, s.fail(ctx, "create the table", err)
 	}
 	wait := schemaWait
@@ -60,7 +65,7 @@ func (s *Store) CreateSchema(ctx context.Context) (bool, error) {
 	if err := waiter.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &s.table}, wait); err != nil {
 		return false, s.fail(ctx, "wait until the new table is ACTIVE", err)
 	}
-	return true, nil
+	return exists == nil || attempts > 1, nil // else another process was faster
 }
 
 // Verify reads a row that can't exist, looks at the table and compares the clocks.
@@ -143,7 +148,7 @@ func keyProblem(t *types.TableDescription) error {
 	}
 	const want = "HASH Id S, RANGE Created N"
 	if got := strings.Join(found, ", "); got != want {
-		return fault.New(fault.Metastore, "its key is %s, not %s, so it was made for something else: use another table, or createSchema() for a new one", got, want)
+		return fmt.Errorf("its key is %s, not %s, so it was made for something else: use another table, or createSchema() for a new one", got, want)
 	}
 	return nil
 }

@@ -183,16 +183,17 @@ func TestADamagedItemIsAnErrorAndNeverAnUnrevokedOrMissingKey(t *testing.T) {
 }
 
 // The answer to the first attempt is lost on its way back from a real server.
-func TestOurOwnRowIsKnownAgainAfterItsAnswerWasLost(t *testing.T) {
+func TestOurOwnRowAndTableAreKnownAgainAfterTheAnswerWasLost(t *testing.T) {
 	s := withTable(t)
 	upstream, err := url.Parse(server(t))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var puts atomic.Int32
+	var puts atomic.Int32 // requests that write
 	relay := httputil.NewSingleHostReverseProxy(upstream)
 	lossy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if strings.HasSuffix(r.Header.Get("X-Amz-Target"), ".PutItem") && puts.Add(1) == 1 {
+		target := r.Header.Get("X-Amz-Target")
+		if (strings.HasSuffix(target, ".PutItem") || strings.HasSuffix(target, ".CreateTable")) && puts.Add(1) == 1 {
 			relay.ServeHTTP(httptest.NewRecorder(), r)
 			panic(http.ErrAbortHandler) // closes the connection without an answer
 		}
@@ -210,6 +211,11 @@ func TestOurOwnRowIsKnownAgainAfterItsAnswerWasLost(t *testing.T) {
 	}
 	if got, err := s.Load(ctx, "k", minute); err != nil || string(got.Key) != "mine" {
 		t.Fatal(got, err)
+	}
+
+	puts.Store(0)
+	if created, err := open(t, lossy.URL).CreateSchema(ctx); err != nil || !created || puts.Load() != 2 {
+		t.Fatal(created, err, puts.Load())
 	}
 }
 
