@@ -57,8 +57,8 @@ func failure(failed failures) error {
 
 var errLate = errors.New("no answer in time")
 
-func (k *KMS) late() error {
-	return fmt.Errorf("%w, within %v", errLate, k.RegionTimeout.Round(time.Millisecond))
+func late(patience time.Duration) error {
+	return fmt.Errorf("%w, within %v", errLate, patience.Round(time.Millisecond))
 }
 
 // described is an error in words for people. What it was is left out of the chain, apart from the end of a context: the

@@ -28,6 +28,7 @@ type (
 // come last. The regions that failed or were late are returned in either case.
 func (k *KMS) ask(ctx context.Context, candidates []*region, q question, accept func(*region, dataKey) error) (*region, dataKey, failures, error) {
 	order := k.order(candidates, q)
+	patience := k.patience(ctx, len(order))
 	ctx, cancel := context.WithTimeout(ctx, maxLateness*k.RegionTimeout)
 	defer cancel() // the losers
 	box := &answers{box: make(chan answer, len(order))}
@@ -35,15 +36,15 @@ func (k *KMS) ask(ctx context.Context, candidates []*region, q question, accept 
 
 	var failed failures
 	started, pending := 0, 0
-	late := time.NewTimer(k.RegionTimeout)
-	defer late.Stop()
+	timer := time.NewTimer(patience)
+	defer timer.Stop()
 	start := func() {
 		if started == len(order) || ctx.Err() != nil {
 			return
 		}
 		r := order[started]
 		started, pending = started+1, pending+1
-		late.Reset(k.RegionTimeout)
+		timer.Reset(patience)
 		k.work.Add(1) // below the caller's own count
 		go func() {
 			defer k.work.Done()
@@ -70,15 +71,23 @@ func (k *KMS) ask(ctx context.Context, candidates []*region, q question, accept 
 			if order[started-1] == a.from {
 				start()
 			}
-		case <-late.C:
+		case <-timer.C:
 			if r := order[started-1]; failed.of(r) == nil {
-				failed.set(r, k.late())
-				k.failed(ctx, r, k.late())
+				failed.set(r, late(patience))
+				k.failed(ctx, r, late(patience))
 			}
 			start()
 		}
 	}
 	return nil, dataKey{}, failed, failure(failed)
+}
+
+// patience is RegionTimeout, or less where the call's deadline would come before all so many had their turn.
+func (k *KMS) patience(ctx context.Context, turns int) time.Duration {
+	if deadline, ok := ctx.Deadline(); ok {
+		return min(k.RegionTimeout, time.Until(deadline)/time.Duration(turns+1))
+	}
+	return k.RegionTimeout
 }
 
 // order is candidates, those that are down last. One that is due for a new try gets it beside the call, which doesn't

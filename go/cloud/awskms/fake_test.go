@@ -208,7 +208,7 @@ func shortens(w http.ResponseWriter, _ *http.Request, _ string) bool {
 	return true
 }
 
-func late(by time.Duration) behaviour {
+func slow(by time.Duration) behaviour {
 	return func(_ http.ResponseWriter, r *http.Request, _ string) bool {
 		select {
 		case <-time.After(by):

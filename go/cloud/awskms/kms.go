@@ -211,7 +211,8 @@ func (k *KMS) encrypt(ctx context.Context, raw []byte, all bool) ([]byte, error)
 func (k *KMS) encryptDataKey(ctx context.Context, first *region, key dataKey, failed failures, all bool) (keks []kek, left failures) {
 	blobs := make([][]byte, len(k.regions))
 	errs := make([]error, len(k.regions))
-	within, cancel := context.WithTimeout(ctx, k.RegionTimeout)
+	patience := k.patience(ctx, 1)
+	within, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var asking sync.WaitGroup
 	for i, r := range k.regions {
@@ -228,7 +229,7 @@ func (k *KMS) encryptDataKey(ctx context.Context, first *region, key dataKey, fa
 			defer asking.Done()
 			blobs[i], errs[i] = recovered(func() ([]byte, error) { return r.encrypt(within, key.plaintext) })
 			if errs[i] != nil && within.Err() != nil && ctx.Err() == nil {
-				errs[i] = k.late()
+				errs[i] = late(patience)
 			}
 		}()
 	}
