@@ -3,6 +3,7 @@
 package postgres
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"net/url"
@@ -167,6 +168,18 @@ func TestTimeZones(t *testing.T) {
 	}
 }
 
+// A pooler may keep the session's time zone for itself, and give out connections of another one.
+func TestTimeZoneThatWasLostOnTheWay(t *testing.T) {
+	s := start(t)
+	s.table(t, "TEXT", "TIMESTAMP", "TEXT")
+	proxy := sqltest.NewProxy(t, s.url.Host)
+	proxy.Use(sqltest.Hooks{Rewrite: func(data []byte) []byte {
+		return bytes.Replace(data, []byte("timezone\x00UTC"), []byte("timezone\x00MST"), 1)
+	}})
+	sqltest.MustStore(t, s.open(t, Config{ConnectionString: s.at(proxy.Address, "sslmode=disable")}), "k", sqltest.Minute)
+	sqltest.MustLoad(t, s.open(t, Config{}), "k", sqltest.Minute)
+}
+
 func TestForeignTables(t *testing.T) {
 	s := start(t)
 	t.Run("a collation that takes Bob for bob is noticed before a key is shared", func(t *testing.T) {
@@ -292,6 +305,13 @@ func TestServerRefusals(t *testing.T) {
 		}
 		sqltest.MustFail(t, store(20*time.Second, "lock_timeout=200"), fault.MetastoreBusy, "lock timeout")
 		sqltest.MustFail(t, store(300*time.Millisecond, ""), fault.Metastore, "in time")
+		// The server gives up after 1 s; the lock is gone before it does so again.
+		done := make(chan struct{})
+		time.AfterFunc(1500*time.Millisecond, func() { _ = transaction.Rollback(context.Background()); close(done) })
+		if err := store(20*time.Second, "lock_timeout=1000"); err != nil {
+			t.Fatal(err)
+		}
+		<-done
 	})
 	t.Run("connections that the server ended", func(t *testing.T) {
 		m := s.open(t, Config{})
