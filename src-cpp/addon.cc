@@ -55,6 +55,10 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       function("decryptHot", DecryptHot),
       function("decryptAsync", DecryptAsync),
       function("decryptString", DecryptString),
+      function("verify", Verify),
+      function("createSchema", CreateSchema),
+      function("setCredentials", SetCredentials),
+      function("hasSqliteFile", HasSqliteFile),
       function("stats", Stats),
   };
   if (napi_define_properties(env, exports, std::size(properties), properties) != napi_ok) {

@@ -14,10 +14,11 @@
 extern "C" {
 #endif
 
-/* Why a call failed. Both texts end in NUL; message is UTF-8 and cut at a character. codes: docs/errors.md */
+/* Why a call failed. All texts end in NUL; message and cause are UTF-8 and cut at a character. codes: docs/errors.md */
 typedef struct asherah_error {
   char code[48];
   char message[976];
+  char cause[1024]; /* what a KMS, a metastore or a system call said itself; empty where nobody else said anything */
 } asherah_error;
 
 /* Results of asherah_encrypt and asherah_decrypt besides a length. Any other negative n: nothing was done, out must have
@@ -31,12 +32,14 @@ typedef struct asherah_error {
 
 #define ASHERAH_OP_ENCRYPT 1
 #define ASHERAH_OP_DECRYPT 2
+#define ASHERAH_OP_VERIFY 3        /* of a factory; out is a JSON array, see go/check */
+#define ASHERAH_OP_CREATE_SCHEMA 4 /* of a factory; out is the JSON text true or false: whether it made one */
 
 /* One asynchronous call. The C++ layer allocates it and fills in the first part; from asherah_submit until host.job_done
  * it belongs to the engine, which fills in the second. out comes from malloc, whoever frees the job frees it. */
 typedef struct asherah_job {
   int32_t op;
-  uint64_t session;
+  uint64_t handle; /* of the session, or of the factory */
   uint8_t *in;
   size_t in_len;
 
@@ -45,10 +48,13 @@ typedef struct asherah_job {
   asherah_error error;
 } asherah_job;
 
+#define ASHERAH_WANTS_CREDENTIALS "WANTS_CREDENTIALS"
+
 /* What the engine calls. Any thread, the caller's included; must not call back into the engine. */
 typedef struct asherah_host {
   void (*job_done)(asherah_job *job);
-  /* a warning event for the environment that opened the factory; texts are valid during the call */
+  /* A warning event for the environment that opened the factory; texts are valid during the call. code is one of
+   * docs/errors.md, or ASHERAH_WANTS_CREDENTIALS: somebody is to call asherah_set_credentials. */
   void (*warning)(uint64_t env, uint64_t factory, char *code, char *message);
 } asherah_host;
 
@@ -64,6 +70,12 @@ uint64_t asherah_factory_open(uint64_t env, uint8_t *config, size_t config_len, 
 void asherah_factory_close(uint64_t factory);
 /* Closes every factory of an environment that ends. */
 void asherah_env_close(uint64_t env);
+
+/* Answers ASHERAH_WANTS_CREDENTIALS. credentials: JSON, see go/capi/credentials.go. 0, or -1 with error. */
+int32_t asherah_set_credentials(uint64_t factory, uint8_t *credentials, size_t credentials_len, asherah_error *error);
+
+/* 1 if a factory of this addon keeps its keys in the SQLite file of this path (UTF-8), otherwise 0. */
+int32_t asherah_has_sqlite_file(uint8_t *path, size_t path_len);
 
 /* A session's handle, or 0 with error. partition: UTF-8. */
 uint64_t asherah_session_open(uint64_t factory, uint8_t *partition, size_t partition_len, asherah_error *error);

@@ -17,10 +17,10 @@ namespace {
 
 class Job final : public Event, public asherah_job {
  public:
-  Job(std::shared_ptr<Environment> owner, int32_t operation, uint64_t session_handle)
+  Job(std::shared_ptr<Environment> owner, int32_t operation, uint64_t session_or_factory)
       : asherah_job(), environment(std::move(owner)) {
     op = operation;
-    session = session_handle;
+    handle = session_or_factory;
   }
 
   ~Job() override {
@@ -59,9 +59,24 @@ class Job final : public Event, public asherah_job {
  private:
   napi_value Value(Environment &to) const {
     if (op == ASHERAH_OP_ENCRYPT) return RecordToString(to.env(), out, result);
-    return to.NewBuffer(out, static_cast<size_t>(result));
+    if (op == ASHERAH_OP_DECRYPT) return to.NewBuffer(out, static_cast<size_t>(result));
+    napi_value json;
+    if (napi_create_string_utf8(to.env(), reinterpret_cast<char *>(out), static_cast<size_t>(result), &json) == napi_ok) {
+      return json;
+    }
+    return ThrowNodeApiFailed(to.env(), "napi_create_string_utf8");
   }
 };
+
+napi_value Start(napi_env env, Environment &environment, std::unique_ptr<Job> job) {
+  napi_value promise;
+  if (napi_create_promise(env, &job->deferred, &promise) != napi_ok) {
+    return ThrowNodeApiFailed(env, "napi_create_promise");
+  }
+  environment.CallStarted();
+  asherah_submit(job.release());
+  return promise;
+}
 
 napi_value Submit(napi_env env, napi_callback_info info, int32_t op) {
   Call<2> call(env, info);
@@ -80,16 +95,29 @@ napi_value Submit(napi_env env, napi_callback_info info, int32_t op) {
   if (!read) return nullptr;
   std::unique_ptr<Job> job(new (std::nothrow) Job(environment.shared_from_this(), op, session));
   if (!job || !job->CopyInput(input)) return ThrowTooLarge(env, encrypts ? "data" : "record", input.size());
-  napi_value promise;
-  if (napi_create_promise(env, &job->deferred, &promise) != napi_ok) {
-    return ThrowNodeApiFailed(env, "napi_create_promise");
-  }
-  environment.CallStarted();
-  asherah_submit(job.release());
-  return promise;
+  return Start(env, environment, std::move(job));
+}
+
+napi_value SubmitForFactory(napi_env env, napi_callback_info info, int32_t op) {
+  Call<1> call(env, info);
+  if (!call) return nullptr;
+  if (const asherah_error *error = StartEngine()) return Throw(env, *error);
+  uint64_t factory;
+  if (!ReadHandle(env, call[0], kExpectedFactory, &factory)) return nullptr;
+  std::unique_ptr<Job> job(new (std::nothrow) Job(call.environment().shared_from_this(), op, factory));
+  if (!job) return ThrowTooLarge(env, "working memory", sizeof(Job));
+  return Start(env, call.environment(), std::move(job));
 }
 
 }  // namespace
+
+napi_value Verify(napi_env env, napi_callback_info info) {
+  return SubmitForFactory(env, info, ASHERAH_OP_VERIFY);
+}
+
+napi_value CreateSchema(napi_env env, napi_callback_info info) {
+  return SubmitForFactory(env, info, ASHERAH_OP_CREATE_SCHEMA);
+}
 
 napi_value EncryptAsync(napi_env env, napi_callback_info info) {
   return Submit(env, info, ASHERAH_OP_ENCRYPT);

@@ -19,6 +19,8 @@ napi_value OpenFactory(napi_env env, napi_callback_info info);
 napi_value CloseFactory(napi_env env, napi_callback_info info);
 napi_value OpenSession(napi_env env, napi_callback_info info);
 napi_value CloseSession(napi_env env, napi_callback_info info);
+napi_value SetCredentials(napi_env env, napi_callback_info info);
+napi_value HasSqliteFile(napi_env env, napi_callback_info info);
 napi_value Stats(napi_env env, napi_callback_info info);
 
 // sync_calls.cc
@@ -31,6 +33,8 @@ napi_value DecryptString(napi_env env, napi_callback_info info);
 // async_calls.cc
 napi_value EncryptAsync(napi_env env, napi_callback_info info);
 napi_value DecryptAsync(napi_env env, napi_callback_info info);
+napi_value Verify(napi_env env, napi_callback_info info);
+napi_value CreateSchema(napi_env env, napi_callback_info info);
 
 /** host.job_done and host.warning of asherah.h. */
 void OnJobDone(asherah_job *job);

@@ -6,17 +6,22 @@
 namespace asherah {
 
 napi_value NewError(napi_env env, const asherah_error &error) {
-  napi_value code, message, result;
+  napi_value code, message, result, text, cause;
   if (napi_create_string_utf8(env, error.code, NAPI_AUTO_LENGTH, &code) != napi_ok ||
       napi_create_string_utf8(env, error.message, NAPI_AUTO_LENGTH, &message) != napi_ok ||
       napi_create_error(env, code, message, &result) != napi_ok) {
     return nullptr;
   }
+  if (error.cause[0] != '\0' && napi_create_string_utf8(env, error.cause, NAPI_AUTO_LENGTH, &text) == napi_ok &&
+      napi_create_error(env, nullptr, text, &cause) == napi_ok) {
+    (void)napi_set_named_property(env, result, "cause", cause);
+  }
   return result;
 }
 
 napi_value Throw(napi_env env, const asherah_error &error) {
-  (void)napi_throw_error(env, error.code, error.message);
+  napi_value thrown = NewError(env, error);
+  if (thrown != nullptr) (void)napi_throw(env, thrown);
   return nullptr;
 }
 
@@ -27,6 +32,7 @@ napi_value ThrowInvalidArgument(napi_env env, const char *message) {
 
 napi_value ThrowNodeApiFailed(napi_env env, const char *what) {
   asherah_error error;
+  error.cause[0] = '\0';
   (void)snprintf(error.code, sizeof error.code, "ERR_ASHERAH_INTERNAL");
   (void)snprintf(error.message, sizeof error.message,
                  "%s failed in the JavaScript engine. The process may be out of memory.", what);
@@ -34,6 +40,7 @@ napi_value ThrowNodeApiFailed(napi_env env, const char *what) {
 }
 
 void FillTooLarge(asherah_error &error, const char *what, unsigned long long bytes) {
+  error.cause[0] = '\0';
   (void)snprintf(error.code, sizeof error.code, "ERR_ASHERAH_TOO_LARGE");
   (void)snprintf(error.message, sizeof error.message,
                  "%s: %llu bytes did not fit into memory. Encrypt large data in parts.", what, bytes);

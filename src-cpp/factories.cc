@@ -128,6 +128,33 @@ napi_value CloseSession(napi_env env, napi_callback_info info) {
   return nullptr;
 }
 
+napi_value SetCredentials(napi_env env, napi_callback_info info) {
+  Call<2> call(env, info);
+  uint64_t factory;
+  if (!call || !ReadHandle(env, call[0], kExpectedFactory, &factory)) return nullptr;
+  ScratchLease scratch(call.environment());
+  if (scratch.get() == nullptr) return ThrowTooLarge(env, "working memory", sizeof(Scratch));
+  Input credentials(*scratch.get(), Secrecy::kPlaintext);
+  if (!credentials.ReadString(env, call[1], "credentials: expected a string.")) return nullptr;
+  asherah_error error;
+  if (asherah_set_credentials(factory, credentials.data(), credentials.size(), &error) != 0) return Throw(env, error);
+  return nullptr;
+}
+
+napi_value HasSqliteFile(napi_env env, napi_callback_info info) {
+  Call<1> call(env, info);
+  if (!call) return nullptr;
+  ScratchLease scratch(call.environment());
+  if (scratch.get() == nullptr) return ThrowTooLarge(env, "working memory", sizeof(Scratch));
+  Input path(*scratch.get(), Secrecy::kPublic);
+  if (!path.ReadString(env, call[0], "path: expected a string.")) return nullptr;
+  napi_value has;
+  if (napi_get_boolean(env, asherah_has_sqlite_file(path.data(), path.size()) != 0, &has) != napi_ok) {
+    return ThrowNodeApiFailed(env, "napi_get_boolean");
+  }
+  return has;
+}
+
 napi_value Stats(napi_env env, napi_callback_info info) {
   Call<1> call(env, info);
   uint64_t factory;

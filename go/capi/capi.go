@@ -25,22 +25,15 @@ import (
 	"asherah-napi/aesgcm"
 	"asherah-napi/envelope"
 	"asherah-napi/fault"
-	"asherah-napi/kms"
-	"asherah-napi/metastore"
 )
 
-// Parts makes what a configuration names. Each addon's main package hands in its own: that is all that core and cloud
-// differ in.
-type Parts struct {
-	KMS       func(config *Config, masterKey []byte) (kms.KMS, error)
-	Metastore func(config *Config) (metastore.Metastore, error)
-}
-
 type factory struct {
-	env      uint64
-	envelope *envelope.Factory
-	mu       sync.Mutex
-	sessions map[uint64]struct{} // nil once closed
+	env         uint64
+	envelope    *envelope.Factory
+	credentials Credentials // nil: none come from JavaScript
+	sqliteFile  string      // "": none
+	mu          sync.Mutex
+	sessions    map[uint64]struct{} // nil once closed
 }
 
 type session struct {
@@ -52,17 +45,17 @@ type session struct {
 var (
 	started   sync.Once
 	startErr  error
-	parts     Parts
+	openParts OpenFunc
 	host      C.asherah_host
 	factories handles[*factory]
 	sessions  handles[*session]
 )
 
 // Start is asherah_start with the parts of the addon at hand.
-func Start(p Parts, h unsafe.Pointer, e unsafe.Pointer) (status int32) {
+func Start(open OpenFunc, h unsafe.Pointer, e unsafe.Pointer) (status int32) {
 	defer recoverTo((*C.asherah_error)(e), func() { status = -1 })
 	started.Do(func() {
-		parts, host = p, *(*C.asherah_host)(h)
+		openParts, host = open, *(*C.asherah_host)(h)
 		startErr = aesgcm.Check()
 	})
 	if startErr != nil {
@@ -86,6 +79,18 @@ func setError(e *C.asherah_error, err error) {
 	}
 	put(e.code[:], string(fault.CodeOf(err)))
 	put(e.message[:], err.Error())
+	put(e.cause[:], causeOf(err))
+}
+
+// causeOf is what others said: the first error in the chain that is none of ours.
+func causeOf(err error) string {
+	for err != nil {
+		if _, ours := err.(*fault.Error); !ours {
+			return err.Error()
+		}
+		err = errors.Unwrap(err)
+	}
+	return ""
 }
 
 // put copies text and a NUL to dst, cut at a character.
@@ -125,39 +130,56 @@ func openFactory(env uint64, text, masterKey []byte) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	master, err := parts.KMS(config, masterKey)
-	if err != nil {
-		return 0, err
-	}
-	store, err := parts.Metastore(config)
-	if err != nil {
-		master.Close()
-		return 0, err
-	}
 	f := &factory{env: env, sessions: map[uint64]struct{}{}}
-	var number uint64
-	known := make(chan struct{}) // closed when number is set: a warning names the factory's number
-	f.envelope = envelope.NewFactory(config.envelope(func(code fault.Code, message string) {
-		tell := func() {
-			defer func() { _ = recover() }()
-			<-known
-			warn(env, number, string(code), message)
-		}
-		select {
-		case <-known:
-			// At once: a program that does nothing after this call must hear it too. The host only queues it.
-			tell()
-		default:
-			go tell()
-		}
-	}), store, master)
-	number = factories.add(f)
-	close(known)
+	tell, known := f.teller()
+	opened, err := openParts(config, Surroundings{
+		MasterKey:       masterKey,
+		Warn:            func(code fault.Code, message string) { tell(string(code), message) },
+		WantCredentials: func() { tell(C.ASHERAH_WANTS_CREDENTIALS, "") },
+	})
+	if err != nil {
+		return 0, err
+	}
+	f.credentials = opened.Credentials
+	if store, ok := opened.Metastore.(interface{ Region() string }); ok && config.Metastore.RegionSuffix {
+		config.RegionSuffix = store.Region()
+	}
+	f.envelope = envelope.NewFactory(config.envelope(func(code fault.Code, message string) { tell(string(code), message) }),
+		opened.Metastore, opened.KMS)
+	if config.Metastore.Type == "sqlite" {
+		f.sqliteFile = sqliteFiles.add(config.Metastore.Path)
+	}
+	number := factories.add(f)
+	known(number)
 	if number == 0 {
-		f.envelope.Close()
+		f.close()
 		return 0, fault.New(fault.InvalidArgument, "too many factories are open; close some")
 	}
 	return number, nil
+}
+
+// teller returns how the factory's events reach the host, once its number is known: an event names it.
+func (f *factory) teller() (tell func(code, message string), known func(number uint64)) {
+	var number uint64
+	isKnown := make(chan struct{})
+	tell = func(code, message string) {
+		post := func() {
+			defer func() { _ = recover() }()
+			<-isKnown
+			warn(f.env, number, code, message)
+		}
+		select {
+		case <-isKnown:
+			// At once: a program that does nothing after this call must hear it too. The host only queues it.
+			post()
+		default:
+			go post()
+		}
+	}
+	return tell, func(n uint64) {
+		number = n
+		close(isKnown)
+	}
 }
 
 func warn(env, factory uint64, code, message string) {
@@ -184,6 +206,12 @@ func (f *factory) close() {
 		sessions.remove(number)
 	}
 	f.envelope.Close()
+	if f.credentials != nil {
+		f.credentials.Close()
+	}
+	if f.sqliteFile != "" {
+		sqliteFiles.remove(f.sqliteFile)
+	}
 }
 
 //export asherah_env_close
@@ -252,8 +280,9 @@ func asherah_encrypt(number C.uint64_t, flags C.int32_t, in *C.uint8_t, inLen C.
 	if room := s.RecordRoom(int(inLen)); room > int(outCap) {
 		return C.int64_t(-room)
 	}
-	size, err := s.Encrypt(context.Background(), flags&C.ASHERAH_HOT_ONLY != 0, bytesOf(in, inLen), bytesOf(out, outCap))
+	size, err := s.Encrypt(context.Background(), s.hotOnly(flags), bytesOf(in, inLen), bytesOf(out, outCap))
 	if err != nil {
+		err = s.explained(err, flags)
 		return failed(e, err)
 	}
 	return textLength(s, size)
@@ -273,8 +302,9 @@ func asherah_decrypt(number C.uint64_t, flags C.int32_t, in *C.uint8_t, inLen C.
 	if !ok {
 		return failed(e, errClosedSession)
 	}
-	size, err := s.Decrypt(context.Background(), flags&C.ASHERAH_HOT_ONLY != 0, bytesOf(in, inLen), bytesOf(out, outCap))
+	size, err := s.Decrypt(context.Background(), s.hotOnly(flags), bytesOf(in, inLen), bytesOf(out, outCap))
 	if err != nil {
+		err = s.explained(err, flags)
 		return failed(e, err)
 	}
 	return C.int64_t(size)

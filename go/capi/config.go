@@ -105,7 +105,7 @@ func parseConfig(text []byte) (*Config, error) {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return nil, fault.New(fault.InvalidConfig, "the engine's configuration: text after its end")
 	}
-	if c.ExpireAfter < 1 || c.CheckInterval < 1 || c.MaxKeyStaleness < 0 || c.IntermediateKeyCacheMaxSize < 1 || c.SystemKeyCacheMaxSize < 1 ||
+	if c.ExpireAfter < 1 || c.CheckInterval < 1 || c.MaxKeyStaleness < 0 || c.RequestTimeoutMs < 0 || c.RequestTimeoutMs > maxSeconds*1000 || c.IntermediateKeyCacheMaxSize < 1 || c.SystemKeyCacheMaxSize < 1 ||
 		max(c.ExpireAfter, c.CheckInterval, c.MaxKeyStaleness) > maxSeconds || (c.LockedMemory != "prefer" && c.LockedMemory != "require") {
 		return nil, fault.New(fault.InvalidConfig, "the engine's configuration: a value is out of range")
 	}
@@ -121,6 +121,7 @@ func (c *Config) envelope(warn func(fault.Code, string)) envelope.Config {
 		ExpireAfter:                 time.Duration(c.ExpireAfter) * time.Second,
 		CheckInterval:               time.Duration(c.CheckInterval) * time.Second,
 		MaxKeyStaleness:             time.Duration(c.MaxKeyStaleness) * time.Second,
+		RequestTimeout:              time.Duration(c.RequestTimeoutMs) * time.Millisecond,
 		IntermediateKeyCacheMaxSize: c.IntermediateKeyCacheMaxSize,
 		SystemKeyCacheMaxSize:       c.SystemKeyCacheMaxSize,
 		RequireLockedMemory:         c.LockedMemory == "require",

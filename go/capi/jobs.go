@@ -12,6 +12,7 @@ import "C"
 
 import (
 	"context"
+	"encoding/json"
 
 	"asherah-napi/fault"
 )
@@ -26,37 +27,68 @@ func asherah_submit(job *C.asherah_job) {
 
 func run(job *C.asherah_job) {
 	defer recoverTo(&job.error, func() { job.result = C.ASHERAH_FAILED })
-	s, ok := sessions.get(uint64(job.session))
-	if !ok {
-		job.result = failed(&job.error, errClosedSession)
-		return
-	}
-	in := bytesOf(job.in, job.in_len)
-	var size int
 	var err error
 	switch job.op {
-	case C.ASHERAH_OP_ENCRYPT:
-		if err = allocate(job, s.RecordRoom(len(in))); err == nil {
-			size, err = s.Encrypt(context.Background(), false, in, bytesOf(job.out, C.size_t(s.RecordRoom(len(in)))))
-		}
-	case C.ASHERAH_OP_DECRYPT:
-		var room int
-		if room, err = s.Decrypt(context.Background(), false, in, nil); err == nil && room < 0 {
-			if err = allocate(job, -room); err == nil {
-				size, err = s.Decrypt(context.Background(), false, in, bytesOf(job.out, C.size_t(-room)))
-			}
-		}
+	case C.ASHERAH_OP_ENCRYPT, C.ASHERAH_OP_DECRYPT:
+		err = runForSession(job)
+	case C.ASHERAH_OP_VERIFY, C.ASHERAH_OP_CREATE_SCHEMA:
+		err = runForFactory(job)
 	default:
 		err = fault.New(fault.Internal, "unknown operation %d", int(job.op))
 	}
-	switch {
-	case err != nil:
+	if err != nil {
 		job.result = failed(&job.error, err)
-	case job.op == C.ASHERAH_OP_ENCRYPT:
-		job.result = textLength(s, size)
-	default:
-		job.result = C.int64_t(size)
 	}
+}
+
+func runForSession(job *C.asherah_job) error {
+	s, ok := sessions.get(uint64(job.handle))
+	if !ok {
+		return errClosedSession
+	}
+	in := bytesOf(job.in, job.in_len)
+	if job.op == C.ASHERAH_OP_ENCRYPT {
+		room := s.RecordRoom(len(in))
+		if err := allocate(job, room); err != nil {
+			return err
+		}
+		size, err := s.Encrypt(context.Background(), false, in, bytesOf(job.out, C.size_t(room)))
+		job.result = textLength(s, size)
+		return err
+	}
+	room, err := s.Decrypt(context.Background(), false, in, nil)
+	if err == nil && room < 0 {
+		if err = allocate(job, -room); err != nil {
+			return err
+		}
+		room, err = s.Decrypt(context.Background(), false, in, bytesOf(job.out, C.size_t(-room)))
+	}
+	job.result = C.int64_t(room)
+	return err
+}
+
+// runForFactory does what is about the servers behind a factory, not about data.
+func runForFactory(job *C.asherah_job) error {
+	f, ok := factories.get(uint64(job.handle))
+	if !ok {
+		return errClosedFactory
+	}
+	var result any
+	var err error
+	if job.op == C.ASHERAH_OP_VERIFY {
+		result = f.envelope.Verify()
+	} else if result, err = f.envelope.CreateSchema(); err != nil {
+		return err
+	}
+	text, err := json.Marshal(result)
+	if err != nil {
+		return err
+	}
+	if err := allocate(job, len(text)); err != nil {
+		return err
+	}
+	job.result = C.int64_t(copy(bytesOf(job.out, C.size_t(len(text))), text))
+	return nil
 }
 
 func allocate(job *C.asherah_job, size int) error {

@@ -32,7 +32,7 @@ type watchedStore struct {
 	loads  atomic.Int64
 	stores atomic.Int64
 	broken atomic.Pointer[error]
-	hangs  atomic.Bool // a server that takes the question and never answers
+	hangs  atomic.Bool                    // a server that takes the question and never answers
 	before func(id string, created int64) // called before a Store
 }
 

@@ -12,42 +12,15 @@ package main
 import "C"
 
 import (
-	"time"
 	"unsafe"
 
 	"asherah-napi/capi"
-	"asherah-napi/fault"
-	"asherah-napi/kms"
-	"asherah-napi/lockedmem"
-	"asherah-napi/metastore"
-	"asherah-napi/metastore/sqlite"
+	"asherah-napi/local"
 )
 
 //export asherah_start
 func asherah_start(host *C.asherah_host, e *C.asherah_error) C.int32_t {
-	return C.int32_t(capi.Start(capi.Parts{KMS: newKMS, Metastore: newMetastore}, unsafe.Pointer(host), unsafe.Pointer(e)))
-}
-
-func newKMS(c *capi.Config, masterKey []byte) (kms.KMS, error) {
-	if c.KMS.Type != "static" {
-		return nil, fault.New(fault.InvalidConfig, "kms: this addon has no %q", c.KMS.Type)
-	}
-	slot, err := lockedmem.Get(c.LockedMemory == "require")
-	if err != nil {
-		return nil, fault.Wrap(fault.LockedMemory, err, "lockedMemory")
-	}
-	return kms.NewStatic(masterKey, slot)
-}
-
-func newMetastore(c *capi.Config) (metastore.Metastore, error) {
-	switch c.Metastore.Type {
-	case "memory":
-		return metastore.NewMemory(), nil
-	case "sqlite":
-		return sqlite.New(c.Metastore.Path, time.Duration(c.Metastore.BusyTimeoutMs)*time.Millisecond)
-	default:
-		return nil, fault.New(fault.InvalidConfig, "metastore: this addon has no %q", c.Metastore.Type)
-	}
+	return C.int32_t(capi.Start(local.Open, unsafe.Pointer(host), unsafe.Pointer(e)))
 }
 
 func main() {} // never run

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: Apache-2.0
+
+// Package local makes the KMS and the metastores that both addons have: those that need no network.
+package local
+
+import (
+	"time"
+
+	"asherah-napi/capi"
+	"asherah-napi/fault"
+	"asherah-napi/kms"
+	"asherah-napi/lockedmem"
+	"asherah-napi/metastore"
+	"asherah-napi/metastore/sqlite"
+)
+
+// Open makes what the configuration names.
+func Open(c *capi.Config, around capi.Surroundings) (capi.Opened, error) {
+	return capi.OpenBoth(
+		func() (kms.KMS, error) { return KMS(c, around) },
+		func() (metastore.Metastore, error) { return Metastore(c) },
+	)
+}
+
+// KMS makes the KMS that the configuration names.
+func KMS(c *capi.Config, around capi.Surroundings) (kms.KMS, error) {
+	if c.KMS.Type != "static" {
+		return nil, fault.New(fault.InvalidConfig, "kms: this addon has no %q", c.KMS.Type)
+	}
+	slot, err := lockedmem.Get(c.LockedMemory == "require")
+	if err != nil {
+		return nil, fault.Wrap(fault.LockedMemory, err, "lockedMemory")
+	}
+	return kms.NewStatic(around.MasterKey, slot)
+}
+
+// Metastore makes the metastore that the configuration names.
+func Metastore(c *capi.Config) (metastore.Metastore, error) {
+	switch c.Metastore.Type {
+	case "memory":
+		return metastore.NewMemory(), nil
+	case "sqlite":
+		return sqlite.New(c.Metastore.Path, time.Duration(c.Metastore.BusyTimeoutMs)*time.Millisecond)
+	default:
+		return nil, fault.New(fault.InvalidConfig, "metastore: this addon has no %q", c.Metastore.Type)
+	}
+}
