@@ -17,7 +17,8 @@ export interface Addon {
   /**
    * @param config JSON as described in go/capi/config.go
    * @param masterKey the static KMS's 32 bytes; the caller wipes them afterwards
-   * @param onWarning called on this thread, from the event loop, for the life of the factory; does not keep the process alive
+   * @param onWarning called on this thread, from the event loop, for the life of the factory; does not keep the process
+   *   alive. Also with {@link wantsCredentials} as the code
    */
   openFactory(
     config: string,
@@ -47,9 +48,21 @@ export interface Addon {
   /** A string if the plaintext is ASCII; otherwise its bytes, for the caller to decode (and then wipe). */
   decryptString(session: number, record: string | Uint8Array): string | Buffer;
 
+  /** Tries the KMS and the metastore out. JSON: the results of go/check. */
+  verify(factory: number): Promise<string>;
+  /** Makes the metastore's table if it is missing. `'true'`: it was. */
+  createSchema(factory: number): Promise<string>;
+  /** Answers the event `wantsCredentials`. JSON as described in go/capi/credentials.go. */
+  setCredentials(factory: number, credentials: string): void;
+  /** Whether a factory of this addon keeps its keys in this SQLite file. */
+  hasSqliteFile(path: string): boolean;
+
   /** Counts for tests and diagnostics, as JSON; factory 0 is the whole process. */
   stats(factory: number): string;
 }
+
+/** ASHERAH_WANTS_CREDENTIALS of src-cpp/asherah.h. */
+export const wantsCredentials = 'WANTS_CREDENTIALS';
 
 /** Which addon a configuration needs. */
 export type AddonName = 'core' | 'cloud';

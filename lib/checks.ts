@@ -17,6 +17,58 @@ export function texts(value: unknown, name: string): readonly string[] {
   return Array.from(value, (element, index) => text(element, `${name}[${index}]`));
 }
 
+/** Region names and the keys there. */
+export function regionMap(value: unknown, name: string): Readonly<Record<string, string>> {
+  const map = record(value, name, 'an object of AWS regions and the KMS key in each', text);
+  for (const [region, key] of Object.entries(map)) {
+    const [, service, ofKey] = /^arn:[^:]*:([^:]*):([^:]*):/.exec(key) ?? [];
+    if (service !== undefined && (service !== 'kms' || ofKey !== region)) {
+      throw invalid(`${name}['${region}']`, `a KMS key of ${region}`, 'the ARN of another region or service');
+    }
+  }
+  return map;
+}
+
+/** By the naming rules of DynamoDB; a table of another account is named by its ARN. */
+export function tableName(value: unknown, name: string): string {
+  if (typeof value !== 'string' || !/^(arn:[^ ]+|[A-Za-z0-9_.-]{3,255})$/.test(value)) {
+    throw invalid(name, '3 to 255 of a-z, A-Z, 0-9, _, - and ., or an ARN', describe(value));
+  }
+  return value;
+}
+
+/** One URL, or one for each of several names. */
+export function urls(value: unknown, name: string): string | Readonly<Record<string, string>> {
+  return typeof value === 'string' ? url(value, name) : record(value, name, 'a URL, or an object of them', url);
+}
+
+/** Not printed: it may hold a password. */
+export function url(value: unknown, name: string): string {
+  const parsed = typeof value === 'string' && URL.canParse(value) ? new URL(value) : undefined;
+  if (parsed === undefined || !/^https?:$/.test(parsed.protocol) || parsed.username !== '' || parsed.password !== '') {
+    throw invalid(name, 'a URL that starts with https:// or http://, without a user', describe(value));
+  }
+  return value as string;
+}
+
+function record(
+  value: unknown,
+  name: string,
+  expected: string,
+  check: (element: unknown, name: string) => string,
+): Readonly<Record<string, string>> {
+  const isRecord = typeof value === 'object' && value !== null && !Array.isArray(value) && !ArrayBuffer.isView(value);
+  const entries = isRecord ? Object.entries(value) : [];
+  if (entries.length === 0) throw invalid(name, expected, isRecord ? 'an object without any' : describe(value));
+  const checked: Record<string, string> = Object.create(null);
+  for (const [key, element] of entries) {
+    const known = /^[a-z0-9-]{1,32}$/.test(key);
+    if (!known) throw invalid(name, expected, 'one with a name that no AWS region has');
+    checked[key] = check(element, `${name}['${key}']`);
+  }
+  return checked;
+}
+
 export function isWellFormed(value: string): boolean {
   return !/\p{Surrogate}/u.test(value);
 }

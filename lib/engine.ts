@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type Addon, loadAddon } from './addon.js';
+import { type Addon, loadAddon, otherAddon, wantsCredentials } from './addon.js';
 import { isWellFormed } from './checks.js';
 import type { CheckedConfig } from './config.js';
+import { Credentials } from './credentials.js';
 import { describe, fromNative, unexpected } from './errors.js';
 import { NativeSession, SessionCache } from './session-cache.js';
 import { type AsherahWarningCode, Warnings } from './warnings.js';
@@ -16,17 +17,26 @@ export class Engine {
   readonly #handle: number;
   readonly #idLength: number;
   readonly #warnings: Warnings;
+  /** Held here alone: the user's function may refer to the factory, see {@link #open}. */
+  readonly #credentials: Credentials | undefined;
   readonly #cache: SessionCache | undefined;
 
   constructor(config: CheckedConfig) {
-    this.addon = loadAddon('core');
+    this.addon = loadAddon(config.addon, config.addonOption);
     this.#idLength = config.idLength;
     this.#warnings = new Warnings(config.onWarning);
     if (config.sessionCache !== undefined) {
       const { maxSize, maxAgeMs } = config.sessionCache;
       this.#cache = new SessionCache(maxSize, maxAgeMs, (session) => this.#closeUnused(session));
     }
-    this.#handle = this.#open(config);
+    const events: { credentials?: WeakRef<Credentials> } = {};
+    this.#handle = this.#open(config, events);
+    if (config.awsCredentials !== undefined) {
+      this.#credentials = new Credentials(config.awsCredentials, this.addon, this.#handle);
+      events.credentials = new WeakRef(this.#credentials);
+      // Ahead of time: a synchronous call can't wait for a function that returns a promise.
+      void this.#credentials.refresh();
+    }
     forgottenFactories.register(this, { addon: this.addon, handle: this.#handle }, this);
     this.#warnOfChoices(config);
   }
@@ -58,17 +68,47 @@ export class Engine {
     this.addon.closeFactory(this.#handle);
   }
 
-  #open(config: CheckedConfig): number {
-    // The addon holds the function as long as the factory is open: were the user's onWarning in it, which may well refer
-    // to the factory, a forgotten factory could never be collected.
-    const warnings = new WeakRef(this.#warnings);
+  async verify(): Promise<string> {
+    return this.#ask(() => this.addon.verify(this.#handle));
+  }
+
+  async createSchema(): Promise<boolean> {
+    return (await this.#ask(() => this.addon.createSchema(this.#handle))) === 'true';
+  }
+
+  async #ask(call: () => Promise<string>): Promise<string> {
     try {
-      return this.addon.openFactory(config.engine, config.masterKey, (code, message) =>
-        warnings.deref()?.tell(code as AsherahWarningCode, message),
-      );
+      return await call();
     } catch (error) {
       throw fromNative(error);
     }
+  }
+
+  #open(config: CheckedConfig, events: { credentials?: WeakRef<Credentials> }): number {
+    // The addon holds the function as long as the factory is open: were the user's onWarning in it, which may well refer
+    // to the factory, a forgotten factory could never be collected.
+    const warnings = new WeakRef(this.#warnings);
+    let handle: number;
+    try {
+      handle = this.addon.openFactory(config.engine, config.masterKey, (code, message) => {
+        if (code === wantsCredentials) void events.credentials?.deref()?.refresh();
+        else warnings.deref()?.tell(code as AsherahWarningCode, message);
+      });
+    } catch (error) {
+      throw fromNative(error);
+    }
+    // Only now, when the other addon can see that this one has the file: of two that open it at once none may miss it.
+    if (config.sqliteFile !== undefined && otherAddon(this.addon)?.hasSqliteFile(config.sqliteFile)) {
+      this.addon.closeFactory(handle);
+      throw unexpected(
+        'ERR_ASHERAH_METASTORE_BUSY',
+        'config.connectionString',
+        "a SQLite file that only one of this process's two native addons has open",
+        'one that the other has open',
+        'Close the factory that uses it first, or call loadCloud() before the first factory: then one addon serves all.',
+      );
+    }
+    return handle;
   }
 
   #warnOfChoices(config: CheckedConfig): void {

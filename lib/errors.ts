@@ -70,8 +70,10 @@ const known: ReadonlySet<unknown> = new Set(errorCodes);
 /** What the addon threw, as the `AsherahError` its caller sees. */
 export function fromNative(error: unknown): unknown {
   if (error instanceof AsherahError) return error;
-  const { code, message } = error as { code?: unknown; message?: unknown };
-  if (known.has(code)) return new AsherahError(code as AsherahErrorCode, String(message));
+  const { code, message, cause } = error as { code?: unknown; message?: unknown; cause?: unknown };
+  if (known.has(code)) {
+    return new AsherahError(code as AsherahErrorCode, String(message), cause === undefined ? undefined : { cause });
+  }
   // The caller's stack or heap is at its end: an event of the process, which others handle by its class.
   if (error instanceof RangeError) return error;
   return new AsherahError(

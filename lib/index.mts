@@ -4,9 +4,14 @@ export type {
   AsherahErrorCode,
   AsherahWarning,
   AsherahWarningCode,
+  AwsCredentials,
+  AwsCredentialsFunction,
   Data,
   DataRowRecord,
+  LoadCloudOptions,
   SessionFactoryConfig,
+  Verification,
+  VerificationCheck,
 } from './index.js';
 // Re-exports the CommonJS entry: a process that uses both has one set of classes and one state.
-export { AsherahError, Session, SessionFactory } from './index.js';
+export { AsherahError, loadCloud, Session, SessionFactory } from './index.js';

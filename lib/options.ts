@@ -1,6 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AsherahWarning } from './warnings.js';
 
+/** Credentials of an AWS account, in the shape of the AWS SDK for JavaScript. */
+export interface AwsCredentials {
+  readonly accessKeyId: string;
+  readonly secretAccessKey: string;
+  /** Of temporary credentials. */
+  readonly sessionToken?: string | undefined;
+  /** Until when they are good; without it, for ever. */
+  readonly expiration?: Date | undefined;
+}
+
+/** Such as a credential provider of the AWS SDK for JavaScript (`fromNodeProviderChain()`). */
+export type AwsCredentialsFunction = () => AwsCredentials | PromiseLike<AwsCredentials>;
+
 /**
  * The configuration of a {@link SessionFactory}. It is read once, when the factory is made: later changes to the object
  * have no effect. Only its own enumerable properties with string keys count; inherited ones and symbols do not. An
@@ -18,14 +31,69 @@ export interface SessionFactoryConfig {
 
   /**
    * What encrypts the system keys. Required.
+   * - `'aws'`: AWS KMS, with {@link regionMap} or {@link kmsKeyId}. Needs the cloud addon (asherah-napi-cloud).
    * - `'static'`: one fixed master key, {@link staticMasterKeyHex}.
    * - `'test-debug-static'`: the public test key of all Asherah libraries. Data under it is not protected: for tests only.
    *   Warns once in a process (`WARN_ASHERAH_TEST_KMS`).
    */
-  kms: 'static' | 'test-debug-static';
+  kms: 'aws' | 'static' | 'test-debug-static';
 
   /** The master key: 32 bytes as 64 hexadecimal digits. Required with `kms: 'static'`, refused otherwise. */
   staticMasterKeyHex?: string | undefined;
+
+  /**
+   * AWS regions and the ARN of the KMS key in each: every one of them can decrypt. An id or alias instead of an ARN works
+   * too. With `kms: 'aws'`, this or {@link kmsKeyId} is required; refused otherwise.
+   */
+  regionMap?: Readonly<Record<string, string>> | undefined;
+
+  /**
+   * The region of {@link regionMap} that is asked first, as long as it answers; the others follow in alphabetical order.
+   * Required where there are several.
+   * @defaultValue the only region of regionMap
+   */
+  preferredRegion?: string | undefined;
+
+  /**
+   * A single KMS key, by ARN, id or alias (`alias/name`). Its region is that of the ARN, or else that of `AWS_REGION` or
+   * the profile. Only with `kms: 'aws'` and without {@link regionMap}.
+   */
+  kmsKeyId?: string | undefined;
+
+  /**
+   * Where AWS KMS is asked instead of at its public address, such as at a VPC endpoint: a URL, or one per region of
+   * {@link regionMap}. Only with `kms: 'aws'`.
+   * @defaultValue none: AWS_ENDPOINT_URL_KMS, AWS_ENDPOINT_URL, or what the profile says
+   */
+  kmsEndpoint?: string | Readonly<Record<string, string>> | undefined;
+
+  /**
+   * Seconds after which a region that has not answered is late, and the next one is asked beside it. 0.05 to 2147483.
+   * Only with `kms: 'aws'`.
+   * @defaultValue 1
+   */
+  kmsRegionTimeout?: number | undefined;
+
+  /**
+   * Whether a new system key is stored only if every region encrypted it. Otherwise one that fails is left out, with a
+   * warning (`WARN_ASHERAH_KMS_REGION_FAILED`), and the key is replaced after an hour if that region answers again. Only
+   * with `kms: 'aws'`.
+   * @defaultValue false
+   */
+  requireAllRegions?: boolean | undefined;
+
+  /**
+   * The profile of the shared AWS files to use for KMS and DynamoDB. Only with `kms: 'aws'` or `metastore: 'dynamodb'`.
+   * @defaultValue none: AWS_PROFILE, or 'default'
+   */
+  awsProfileName?: string | undefined;
+
+  /**
+   * Gives the AWS credentials for KMS and DynamoDB; called when the first request needs them and again before they
+   * expire. Only with `kms: 'aws'` or `metastore: 'dynamodb'`.
+   * @defaultValue none: those that the AWS SDKs find, in the AWS_* variables and onwards (see docs/kms.md)
+   */
+  awsCredentials?: AwsCredentialsFunction | undefined;
 
   /**
    * Where the encrypted system and intermediate keys are kept. Required.
@@ -33,12 +101,17 @@ export interface SessionFactoryConfig {
    *   (`WARN_ASHERAH_MEMORY_METASTORE`).
    * - `'test-debug-memory'`: the same without the warning, for tests.
    * - `'sqlite'`: in the table `encryption_key` of a SQLite file, {@link connectionString}, made when it is missing.
+   * - `'rdbms'`: in the table `encryption_key` of MySQL, MariaDB or PostgreSQL, {@link connectionString}. Needs the cloud
+   *   addon (asherah-napi-cloud).
+   * - `'dynamodb'`: in a table of Amazon DynamoDB, {@link dynamoDbTableName}. Needs the cloud addon.
    */
-  metastore: 'memory' | 'test-debug-memory' | 'sqlite';
+  metastore: 'memory' | 'test-debug-memory' | 'sqlite' | 'rdbms' | 'dynamodb';
 
   /**
-   * The SQLite file: a path, or `sqlite://` and a path. A relative path starts at the working directory of the moment
-   * the factory is made. Required with `metastore: 'sqlite'`, refused otherwise.
+   * With `metastore: 'sqlite'` the file: a path, or `sqlite://` and a path. A relative path starts at the working directory
+   * of the moment the factory is made. With `metastore: 'rdbms'` the server: `mysql://user:password@host:port/database`,
+   * `user:password@tcp(host:port)/database` (the Go driver's form), `postgres://user:password@host:port/database` or
+   * `host=… user=… dbname=…`, with the parameters that docs/metastores.md lists. Required with both, refused otherwise.
    */
   connectionString?: string | undefined;
 
@@ -48,6 +121,99 @@ export interface SessionFactoryConfig {
    * @defaultValue 5
    */
   sqliteBusyTimeout?: number | undefined;
+
+  /**
+   * The database of {@link connectionString}, where its form does not say it. Only with `metastore: 'rdbms'`.
+   * @defaultValue by the form of connectionString
+   */
+  sqlMetastoreDbType?: 'mysql' | 'postgres' | 'postgresql' | undefined;
+
+  /**
+   * How fresh an Amazon Aurora replica with write forwarding must be, on every connection. Other servers refuse it. Only
+   * with `metastore: 'rdbms'`.
+   * @defaultValue none: the server's own
+   */
+  replicaReadConsistency?: 'eventual' | 'global' | 'session' | undefined;
+
+  /**
+   * Whether the server must speak TLS. Otherwise TLS is used where the server has it, unless {@link connectionString} says
+   * more, and a connection without it warns (`WARN_ASHERAH_PLAIN_CONNECTION`). Only with `metastore: 'rdbms'`.
+   * @defaultValue false
+   */
+  requireTls?: boolean | undefined;
+
+  /**
+   * A PEM file of certificates. The server's must come from one of them and be for its host. Only with
+   * `metastore: 'rdbms'`.
+   * @defaultValue none: what connectionString says
+   */
+  caFile?: string | undefined;
+
+  /**
+   * The most connections to the server at once, 0 to 65535; 0 is no limit. Only with `metastore: 'rdbms'`.
+   * @defaultValue 10
+   */
+  poolMaxOpen?: number | undefined;
+
+  /**
+   * The most connections that are kept while nobody uses them, 0 to 65535. Only with `metastore: 'rdbms'`.
+   * @defaultValue 2 (as in the Go library)
+   */
+  poolMaxIdle?: number | undefined;
+
+  /**
+   * Seconds after which a connection is not used again, an integer up to 1000000000; 0 is no limit. Only with
+   * `metastore: 'rdbms'`.
+   * @defaultValue 0
+   */
+  poolMaxLifetime?: number | undefined;
+
+  /**
+   * Seconds after which a connection that nobody used is closed, an integer up to 1000000000; 0 is no limit. Only with
+   * `metastore: 'rdbms'`.
+   * @defaultValue 0
+   */
+  poolMaxIdleTime?: number | undefined;
+
+  /**
+   * The DynamoDB table. Only with `metastore: 'dynamodb'`.
+   * @defaultValue 'EncryptionKey'
+   */
+  dynamoDbTableName?: string | undefined;
+
+  /**
+   * The region of the table. Only with `metastore: 'dynamodb'`.
+   * @defaultValue none: AWS_REGION, AWS_DEFAULT_REGION, or the profile's
+   */
+  dynamoDbRegion?: string | undefined;
+
+  /**
+   * The region that requests are signed for, where that is another than {@link dynamoDbRegion}. Only with
+   * `metastore: 'dynamodb'`.
+   * @defaultValue none: dynamoDbRegion
+   */
+  dynamoDbSigningRegion?: string | undefined;
+
+  /**
+   * The URL where DynamoDB is asked instead of at its public address. Only with `metastore: 'dynamodb'`.
+   * @defaultValue none: AWS_ENDPOINT_URL_DYNAMODB, AWS_ENDPOINT_URL, or what the profile says
+   */
+  dynamoDbEndpoint?: string | undefined;
+
+  /**
+   * Whether the table's region ends the id of every key, as {@link regionSuffix} would: for global tables. Only with
+   * `metastore: 'dynamodb'`.
+   * @defaultValue false
+   */
+  enableRegionSuffix?: boolean | undefined;
+
+  /**
+   * Seconds that one call may wait for metastore and KMS, all attempts included; afterwards it fails with
+   * `ERR_ASHERAH_METASTORE` or `ERR_ASHERAH_KMS`. Synchronous calls block that long at most. 0.05 to 2147483. Only where a
+   * server is asked: `kms: 'aws'`, `metastore: 'rdbms'` or `'dynamodb'`.
+   * @defaultValue 10
+   */
+  requestTimeout?: number | undefined;
 
   /**
    * Seconds from its creation for which a key encrypts; afterwards it only decrypts. Integer, 1 to 1000000000.

@@ -5,8 +5,15 @@ import { Engine } from './engine.js';
 import { closed, wrongReceiver } from './errors.js';
 import type { SessionFactoryConfig } from './options.js';
 import { newSession, type Session } from './session.js';
+import { type Verification, verification } from './verification.js';
 
 let engineOf: (receiver: unknown, method: string) => Engine;
+
+function openEngineOf(receiver: unknown, method: string): Engine {
+  const engine = engineOf(receiver, method);
+  if (engine.isClosed) throw closed('SessionFactory');
+  return engine;
+}
 
 /**
  * Opens sessions on one metastore and KMS, and holds their keys. A program makes one, keeps it for as long as it runs,
@@ -16,8 +23,8 @@ export class SessionFactory implements Disposable, AsyncDisposable {
   readonly #engine: Engine;
 
   /**
-   * Loads the native addon if this is the process's first factory. The metastore is not touched before the first call of a
-   * session that needs it.
+   * Loads the native addon that the configuration needs, if the process has none that serves it. No server or file is asked
+   * before the first call of a session that needs it, or {@link verify}.
    *
    * @throws AsherahError `ERR_ASHERAH_INVALID_CONFIG`, `ERR_ASHERAH_UNKNOWN_OPTION`, `ERR_ASHERAH_LOAD_FAILED`,
    *   `ERR_ASHERAH_LOCKED_MEMORY`
@@ -27,7 +34,7 @@ export class SessionFactory implements Disposable, AsyncDisposable {
     try {
       this.#engine = new Engine(checked);
     } finally {
-      checked.masterKey.fill(0);
+      checked.masterKey?.fill(0);
     }
   }
 
@@ -40,9 +47,31 @@ export class SessionFactory implements Disposable, AsyncDisposable {
    * @throws AsherahError `ERR_ASHERAH_INVALID_ARGUMENT`, `ERR_ASHERAH_CLOSED`, `ERR_ASHERAH_WRONG_RECEIVER`
    */
   getSession(partition: string): Session {
-    const engine = engineOf(this, 'getSession');
-    if (engine.isClosed) throw closed('SessionFactory');
-    return newSession(engine.acquire(partition));
+    return newSession(openEngineOf(this, 'getSession').acquire(partition));
+  }
+
+  /**
+   * Tries the KMS and the metastore out, each region and the table, without changing anything. For start-up: after it the
+   * connections are open, and credentials are at hand.
+   *
+   * @returns what was found, also when it is bad; it takes at most `requestTimeout`
+   * @throws AsherahError rejects with `ERR_ASHERAH_CLOSED`, `ERR_ASHERAH_WRONG_RECEIVER`
+   */
+  async verify(): Promise<Verification> {
+    return verification(await openEngineOf(this, 'verify').verify());
+  }
+
+  /**
+   * Makes the table that the metastore needs, if it is missing; nothing else ever does that on a server. The statement is in
+   * docs/metastores.md, for those who run it themselves.
+   *
+   * @returns whether it was made: false if there is one already, or the metastore needs none (SQLite makes its own at the
+   *   first key)
+   * @throws AsherahError rejects with `ERR_ASHERAH_METASTORE`, `_READ_ONLY`, `ERR_ASHERAH_CLOSED`,
+   *   `ERR_ASHERAH_WRONG_RECEIVER`
+   */
+  async createSchema(): Promise<boolean> {
+    return openEngineOf(this, 'createSchema').createSchema();
   }
 
   /** Closes it and every session of it, whose methods then throw `ERR_ASHERAH_CLOSED`. More calls of it do nothing. */

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"time"
 
 	"asherah-napi/aesgcm"
@@ -243,11 +244,18 @@ func (l *level) newKey(id string, row *record.KeyRecord, fill func(raw []byte) (
 
 // storeError gives an error of the metastore its code, if it has none, and says what was being done.
 func (f *Factory) storeError(err error, what string) error {
-	code := fault.Metastore
-	if e := (*fault.Error)(nil); errors.As(err, &e) {
-		code = e.Code
+	if !strings.HasPrefix(err.Error(), "metastore ") { // one of several kinds, which has said so
+		what = "metastore: " + what
 	}
-	return f.closedOr(fault.Wrap(code, err, "metastore: %s", what))
+	return f.closedOr(fault.Wrap(codeOr(fault.Metastore, err), err, "%s", what))
+}
+
+// codeOr is the code of err, if it has one, or else the given one.
+func codeOr(code fault.Code, err error) fault.Code {
+	if e := (*fault.Error)(nil); errors.As(err, &e) {
+		return e.Code
+	}
+	return code
 }
 
 // closedOr is err, unless the factory was closed meanwhile: then that is the reason.

@@ -14,13 +14,13 @@ func newSystemLevel(f *Factory) level {
 	return level{f: f, name: "system key", flights: flights{f: f}, cache: newCache(f.SystemKeyCacheMaxSize),
 		unwrap: func(ctx context.Context, row *record.KeyRecord, raw []byte) (*key, error) {
 			if err := f.kms.DecryptKey(ctx, row.Key, raw); err != nil {
-				return nil, fault.Wrap(fault.KMS, err, "the KMS can't decrypt system key %s created at %d", f.systemKeyID(), row.Created)
+				return nil, fault.Wrap(codeOr(fault.KMS, err), err, "the KMS can't decrypt system key %s created at %d", f.systemKeyID(), row.Created)
 			}
 			return nil, nil
 		},
 		wrap: func(ctx context.Context, row *record.KeyRecord, raw []byte) (_ *key, err error) {
 			if row.Key, err = f.kms.EncryptKey(ctx, raw); err != nil {
-				return nil, fault.Wrap(fault.KMS, err, "the KMS can't encrypt a new system key %s", f.systemKeyID())
+				return nil, fault.Wrap(codeOr(fault.KMS, err), err, "the KMS can't encrypt a new system key %s", f.systemKeyID())
 			}
 			return nil, nil
 		},

@@ -57,9 +57,10 @@ func newKMS(c *capi.Config, around capi.Surroundings, source awsconfig.Source) (
 		return local.KMS(c, around)
 	}
 	config := awskms.Config{
-		RequireAllRegions: c.KMS.RequireAllRegions,
-		RegionTimeout:     milliseconds(c.KMS.RegionTimeoutMs),
-		Warn:              around.Warn,
+		RequireAllRegions:   c.KMS.RequireAllRegions,
+		RegionTimeout:       milliseconds(c.KMS.RegionTimeoutMs),
+		RequireLockedMemory: c.LockedMemory == "require",
+		Warn:                around.Warn,
 	}
 	for _, r := range c.KMS.Regions {
 		config.Regions = append(config.Regions, awskms.Region{Region: r.Region, Key: r.Key, Endpoint: r.Endpoint})
