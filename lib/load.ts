@@ -54,7 +54,9 @@ function whyNot(packageName: string, option: string, cause: unknown): string {
   if (isCloud && code === 'MODULE_NOT_FOUND' && String(message).includes(packageName)) {
     return (
       `addon: ${needs}expected it to be installed, got none. It is an optional dependency: install without ` +
-      "`--omit=optional`, or by `npm install asherah-napi-cloud@" + version + '`, or configure what needs no server ' +
+      '`--omit=optional`, or by `npm install asherah-napi-cloud@' +
+      version +
+      '`, or configure what needs no server ' +
       "(kms 'static', metastore 'sqlite')."
     );
   }

@@ -18,13 +18,7 @@ const ofMetastore = {
     'poolMaxLifetime',
     'poolMaxIdleTime',
   ],
-  dynamodb: [
-    'dynamoDbTableName',
-    'dynamoDbRegion',
-    'dynamoDbSigningRegion',
-    'dynamoDbEndpoint',
-    'enableRegionSuffix',
-  ],
+  dynamodb: ['dynamoDbTableName', 'dynamoDbRegion', 'dynamoDbSigningRegion', 'dynamoDbEndpoint', 'enableRegionSuffix'],
 } as const satisfies Record<string, readonly OptionName[]>;
 
 /** The engine's part about the metastore: MetastoreConfig of go/capi/config.go. */

@@ -1,5 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-import { boolean, func, hexKey, integer, number, oneOf, regionMap, tableName, text, texts, url, urls } from './checks.js';
+import {
+  boolean,
+  func,
+  hexKey,
+  integer,
+  number,
+  oneOf,
+  regionMap,
+  tableName,
+  text,
+  texts,
+  url,
+  urls,
+} from './checks.js';
 import { AsherahError, describe, unexpected } from './errors.js';
 import { nearest } from './nearest.js';
 import type { AwsCredentialsFunction, SessionFactoryConfig } from './options.js';

@@ -50,7 +50,7 @@ export interface SessionFactoryConfig {
   /**
    * The region of {@link regionMap} that is asked first, as long as it answers; the others follow in alphabetical order.
    * Required where there are several.
-   * @defaultValue the only region of regionMap
+   * @defaultValue none: the only region of regionMap
    */
   preferredRegion?: string | undefined;
 
@@ -124,7 +124,7 @@ export interface SessionFactoryConfig {
 
   /**
    * The database of {@link connectionString}, where its form does not say it. Only with `metastore: 'rdbms'`.
-   * @defaultValue by the form of connectionString
+   * @defaultValue none: by the form of connectionString
    */
   sqlMetastoreDbType?: 'mysql' | 'postgres' | 'postgresql' | undefined;
 

@@ -3,43 +3,13 @@ const assert = require('node:assert/strict');
 const fs = require('node:fs');
 const os = require('node:os');
 const path = require('node:path');
-const { AsherahError, SessionFactory } = require('asherah-napi');
+const { SessionFactory } = require('asherah-napi');
 // What the engine is handed has no public face; everything else here goes through the public one.
 const { checkConfig } = require('../dist/config.js');
 const { packageCopy } = require('./fixtures/package-copy.js');
+const { errorOf, key, open, refused, valid, wrongText } = require('./support/config.js');
 
-const key = '0123456789abcdefABCDEF0123456789'.repeat(2);
-const valid = {
-  serviceName: 'service',
-  productId: 'product',
-  kms: 'static',
-  staticMasterKeyHex: key,
-  metastore: 'test-debug-memory',
-};
 const sqlite = { ...valid, metastore: 'sqlite', connectionString: path.join(os.tmpdir(), 'never-opened.db') };
-
-function open(config) {
-  new SessionFactory(config).close();
-}
-
-function errorOf(config) {
-  let error;
-  try {
-    open(config);
-  } catch (e) {
-    error = e;
-  }
-  assert.ok(error instanceof AsherahError, `an AsherahError, got ${error}`);
-  return error;
-}
-
-function refused(config, start, code = 'ERR_ASHERAH_INVALID_CONFIG') {
-  const error = errorOf(config);
-  assert.equal(error.code, code, error.message);
-  assert.ok(error.message.startsWith(start), error.message);
-  assert.match(error.message, /^[^:]+: expected .+, got .+\. .+[.?]$/, 'the grammar of all messages');
-  return error;
-}
 
 describe('a wrong configuration', () => {
   it('without a required option names it', () => {
@@ -57,15 +27,14 @@ describe('a wrong configuration', () => {
     }
   });
 
-  const text = [5, true, {}, [], Buffer.from('x'), Symbol('s'), () => 'x', new String('x'), '', '\ud800', 'a\udc00b'];
   const duration = ['3600', true, {}, [60], 60n, NaN, Infinity, -Infinity, 0, -1, 1.5, 1e9 + 1, 7776000e9];
   const size = ['10', true, {}, 10n, NaN, Infinity, 0, -1, 1.5, 1e7 + 1];
   const wrong = {
-    serviceName: text,
-    productId: text,
-    kms: ['', 'aws', 'Static', 5, true, {}, ['static']],
+    serviceName: wrongText,
+    productId: wrongText,
+    kms: ['', 'vault', 'Static', 5, true, {}, ['static']],
     staticMasterKeyHex: ['', 'ab', `${key}00`, key.slice(1), `0x${key.slice(2)}`, `${key.slice(1)}g`, Buffer.alloc(32)],
-    metastore: ['', 'rdbms', 'dynamodb', 'Memory', 5, true, {}],
+    metastore: ['', 'oracle', 'Memory', 5, true, {}],
     connectionString: [5, {}, '', 'sqlite://', ':memory:', 'sqlite://:memory:', 'file:a.db', 'mysql://u:p@h/d', 'a\0b'],
     sqliteBusyTimeout: ['5', true, {}, 5n, NaN, Infinity, -1, 2_147_484],
     expireAfter: duration,
@@ -76,7 +45,7 @@ describe('a wrong configuration', () => {
     sessionCacheDuration: duration,
     intermediateKeyCacheMaxSize: size,
     systemKeyCacheMaxSize: size,
-    regionSuffix: text,
+    regionSuffix: wrongText,
     recoveryRegionSuffixes: ['us-east-1', 5, {}, { length: 1 }, [''], ['a', 5], ['a', null], ['\udfff'], new Array(1)],
     lockedMemory: ['', 'required', true, {}],
     onWarning: ['console.log', {}, true, [() => {}]],
@@ -157,7 +126,7 @@ describe('an unknown option', () => {
   });
 
   it('like nothing known points to the list', () => {
-    for (const name of ['verbose', 'x', '', '🙂', 'regionMap', '"', '\n']) {
+    for (const name of ['verbose', 'x', '', '🙂', 'vaultAddr', '"', '\n']) {
       assert.match(unknown(name).message, /docs\/configuration\.md lists them all\.$/);
     }
     assert.ok(unknown('x'.repeat(1e6)).message.length < 300, 'and is not printed at any length');
@@ -250,6 +219,7 @@ describe('what the engine is handed', () => {
       expireAfter: 7776000,
       checkInterval: 3600,
       maxKeyStaleness: 0,
+      requestTimeoutMs: 0,
       intermediateKeyCacheMaxSize: 1000,
       systemKeyCacheMaxSize: 100,
       lockedMemory: 'prefer',
@@ -281,6 +251,7 @@ describe('what the engine is handed', () => {
       expireAfter: 11,
       checkInterval: 12,
       maxKeyStaleness: 24,
+      requestTimeoutMs: 0,
       intermediateKeyCacheMaxSize: 13,
       systemKeyCacheMaxSize: 14,
       lockedMemory: 'require',
@@ -332,7 +303,7 @@ describe('docs/configuration.md', () => {
       name,
       value.replaceAll('`', '').trim(),
     ]);
-    assert.equal(declared.length, 19, 'the doc comments were found');
+    assert.equal(declared.length, 41, 'the doc comments were found');
     assert.deepEqual(rows, declared);
   });
 });
