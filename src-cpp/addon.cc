@@ -19,10 +19,7 @@ const asherah_error *StartEngine() {
   static asherah_host host = {OnJobDone, OnWarning};
   static asherah_error error;
   static bool failed;
-  std::call_once(once, [] {
-    failed = asherah_start(&host, &error) != 0;
-    RestoreSigpipe();
-  });
+  std::call_once(once, [] { failed = asherah_start(&host, &error) != 0; });
   return failed ? &error : nullptr;
 }
 
@@ -31,8 +28,8 @@ namespace {
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   Environment *environment = Environment::Attach(env);
   if (environment == nullptr) return exports;
-  // An error is told by openFactory: loading the addon must not fail for what no factory may ever need.
-  (void)StartEngine();
+  RestoreSigpipe();
+  // The engine is started by openFactory: until its runtime, on a thread of its own, is up, JavaScript has other things to do.
 
   napi_value version;
   if (napi_create_string_utf8(env, ASHERAH_VERSION, NAPI_AUTO_LENGTH, &version) != napi_ok) {

@@ -4,6 +4,8 @@
 #ifndef _WIN32
 #include <signal.h>
 
+#include <mutex>
+
 namespace asherah {
 namespace {
 
@@ -18,7 +20,10 @@ __attribute__((constructor(101))) void Remember() {
 }  // namespace
 
 void RestoreSigpipe() {
-  if (known) (void)sigaction(SIGPIPE, &before, nullptr);
+  static std::once_flag once;
+  std::call_once(once, [] {
+    if (known) (void)sigaction(SIGPIPE, &before, nullptr);
+  });
 }
 
 }  // namespace asherah

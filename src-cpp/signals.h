@@ -9,7 +9,10 @@
 
 namespace asherah {
 
-/** Gives SIGPIPE back to whoever had it before this library was loaded. Once per process, after the Go runtime is up. */
+/**
+ * Gives SIGPIPE back to whoever had it before this library was loaded. Later calls do nothing. Go's constructor has set its
+ * handler by the time that dlopen returns, and its runtime, which then starts, sets none (runtime.initsig of a C archive).
+ */
 void RestoreSigpipe();
 
 }  // namespace asherah
