@@ -3,10 +3,6 @@
 package capi
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
-	"io"
 	"time"
 
 	"asherah-napi/envelope"
@@ -23,93 +19,148 @@ import (
 //	 "kms":{"type":"static"},
 //	 "metastore":{"type":"sqlite","path":"keys.db","busyTimeoutMs":5000}}
 type Config struct {
-	Service                     string          `json:"service"`
-	Product                     string          `json:"product"`
-	RegionSuffix                string          `json:"regionSuffix"`
-	RecoveryRegionSuffixes      []string        `json:"recoveryRegionSuffixes"`
-	ExpireAfter                 int64           `json:"expireAfter"`
-	CheckInterval               int64           `json:"checkInterval"`
-	MaxKeyStaleness             int64           `json:"maxKeyStaleness"`  // 0: no limit
-	RequestTimeoutMs            int64           `json:"requestTimeoutMs"` // 0: no limit, for what asks no server
-	IntermediateKeyCacheMaxSize int             `json:"intermediateKeyCacheMaxSize"`
-	SystemKeyCacheMaxSize       int             `json:"systemKeyCacheMaxSize"`
-	LockedMemory                string          `json:"lockedMemory"` // prefer or require
-	KMS                         KMSConfig       `json:"kms"`
-	Metastore                   MetastoreConfig `json:"metastore"`
-	AWS                         AWSConfig       `json:"aws"`
+	Service                     string
+	Product                     string
+	RegionSuffix                string
+	RecoveryRegionSuffixes      []string
+	ExpireAfter                 int64
+	CheckInterval               int64
+	MaxKeyStaleness             int64 // 0: no limit
+	RequestTimeoutMs            int64 // 0: no limit, for what asks no server
+	IntermediateKeyCacheMaxSize int
+	SystemKeyCacheMaxSize       int
+	LockedMemory                string // prefer or require
+	KMS                         KMSConfig
+	Metastore                   MetastoreConfig
+	AWS                         AWSConfig
 }
 
 // KMSConfig names the KMS, with the options of the one it is.
 type KMSConfig struct {
-	Type string `json:"type"` // static or aws
+	Type string // static or aws
 
 	// aws
-	Regions           []KMSRegion `json:"regions"` // the preferred one first
-	RequireAllRegions bool        `json:"requireAllRegions"`
-	RegionTimeoutMs   int64       `json:"regionTimeoutMs"`
+	Regions           []KMSRegion // the preferred one first
+	RequireAllRegions bool
+	RegionTimeoutMs   int64
 }
 
 // KMSRegion is one master key.
 type KMSRegion struct {
-	Region   string `json:"region"` // "": the one that the environment or profile names (kmsKeyId)
-	Key      string `json:"key"`    // ARN, key id or alias
-	Endpoint string `json:"endpoint"`
+	Region   string // "": the one that the environment or profile names (kmsKeyId)
+	Key      string // ARN, key id or alias
+	Endpoint string
 }
 
 // MetastoreConfig names the metastore, with the options of the one it is.
 type MetastoreConfig struct {
-	Type string `json:"type"` // memory, sqlite, dynamodb, mysql or postgres
+	Type string // memory, sqlite, dynamodb, mysql or postgres
 
 	// sqlite
-	Path          string `json:"path"`
-	BusyTimeoutMs int64  `json:"busyTimeoutMs"`
+	Path          string
+	BusyTimeoutMs int64
 
 	// dynamodb
-	Table         string `json:"table"`
-	Region        string `json:"region"`        // "": the one that the environment or profile names
-	SigningRegion string `json:"signingRegion"` // "": Region
-	Endpoint      string `json:"endpoint"`
-	RegionSuffix  bool   `json:"regionSuffix"` // the region ends the id of every key
+	Table         string
+	Region        string // "": the one that the environment or profile names
+	SigningRegion string // "": Region
+	Endpoint      string
+	RegionSuffix  bool // the region ends the id of every key
 
 	// mysql, postgres
-	ConnectionString       string `json:"connectionString"` // as the user gave it; never part of a message
-	ReplicaReadConsistency string `json:"replicaReadConsistency"`
-	RequireTLS             bool   `json:"requireTls"`
-	CAFile                 string `json:"caFile"`
-	PoolMaxOpen            int    `json:"poolMaxOpen"` // 0: no limit
-	PoolMaxIdle            int    `json:"poolMaxIdle"`
-	PoolMaxLifetimeMs      int64  `json:"poolMaxLifetimeMs"` // 0: no limit
-	PoolMaxIdleTimeMs      int64  `json:"poolMaxIdleTimeMs"` // 0: no limit
+	ConnectionString       string // as the user gave it; never part of a message
+	ReplicaReadConsistency string
+	RequireTLS             bool
+	CAFile                 string
+	PoolMaxOpen            int // 0: no limit
+	PoolMaxIdle            int
+	PoolMaxLifetimeMs      int64 // 0: no limit
+	PoolMaxIdleTimeMs      int64 // 0: no limit
 }
 
 // AWSConfig is how the AWS parts find their credentials and settings.
 type AWSConfig struct {
 	// The AWS_* variables as JavaScript's process.env has them: Go's own copy of the environment is older, and a worker
 	// thread's is another.
-	Environment map[string]string `json:"environment"`
-	Profile     string            `json:"profile"`
+	Environment map[string]string
+	Profile     string
 	// Credentials come from a function in JavaScript, by asherah_credentials.
-	CredentialsFunction bool `json:"credentialsFunction"`
+	CredentialsFunction bool
 }
 
 // maxSeconds keeps durations inside an int64 of nanoseconds, 292 years, with room to double them.
 const maxSeconds = 100 * 365 * 24 * 3600
 
 func parseConfig(text []byte) (*Config, error) {
-	c := new(Config)
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(c); err != nil {
+	o, err := parseObject(text)
+	if err != nil {
 		return nil, fault.Wrap(fault.InvalidConfig, err, "the engine's configuration")
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, fault.New(fault.InvalidConfig, "the engine's configuration: text after its end")
+	c := &Config{
+		Service:                     o.string("service"),
+		Product:                     o.string("product"),
+		RegionSuffix:                o.string("regionSuffix"),
+		RecoveryRegionSuffixes:      o.strings("recoveryRegionSuffixes"),
+		ExpireAfter:                 o.int("expireAfter"),
+		CheckInterval:               o.int("checkInterval"),
+		MaxKeyStaleness:             o.int("maxKeyStaleness"),
+		RequestTimeoutMs:            o.int("requestTimeoutMs"),
+		IntermediateKeyCacheMaxSize: int(o.int("intermediateKeyCacheMaxSize")),
+		SystemKeyCacheMaxSize:       int(o.int("systemKeyCacheMaxSize")),
+		LockedMemory:                o.string("lockedMemory"),
+		KMS:                         readKMS(o.object("kms")),
+		Metastore:                   readMetastore(o.object("metastore")),
+		AWS:                         readAWS(o.object("aws")),
+	}
+	if err := o.check(); err != nil {
+		return nil, fault.Wrap(fault.InvalidConfig, err, "the engine's configuration")
 	}
 	if c.ExpireAfter < 1 || c.CheckInterval < 1 || c.MaxKeyStaleness < 0 || c.RequestTimeoutMs < 0 || c.RequestTimeoutMs > maxSeconds*1000 || c.IntermediateKeyCacheMaxSize < 1 || c.SystemKeyCacheMaxSize < 1 ||
 		max(c.ExpireAfter, c.CheckInterval, c.MaxKeyStaleness) > maxSeconds || (c.LockedMemory != "prefer" && c.LockedMemory != "require") {
 		return nil, fault.New(fault.InvalidConfig, "the engine's configuration: a value is out of range")
 	}
 	return c, nil
+}
+
+func readKMS(o object) KMSConfig {
+	c := KMSConfig{
+		Type:              o.string("type"),
+		RequireAllRegions: o.bool("requireAllRegions"),
+		RegionTimeoutMs:   o.int("regionTimeoutMs"),
+	}
+	for _, region := range o.objects("regions") {
+		c.Regions = append(c.Regions, KMSRegion{region.string("region"), region.string("key"), region.string("endpoint")})
+	}
+	return c
+}
+
+func readMetastore(o object) MetastoreConfig {
+	return MetastoreConfig{
+		Type:                   o.string("type"),
+		Path:                   o.string("path"),
+		BusyTimeoutMs:          o.int("busyTimeoutMs"),
+		Table:                  o.string("table"),
+		Region:                 o.string("region"),
+		SigningRegion:          o.string("signingRegion"),
+		Endpoint:               o.string("endpoint"),
+		RegionSuffix:           o.bool("regionSuffix"),
+		ConnectionString:       o.string("connectionString"),
+		ReplicaReadConsistency: o.string("replicaReadConsistency"),
+		RequireTLS:             o.bool("requireTls"),
+		CAFile:                 o.string("caFile"),
+		PoolMaxOpen:            int(o.int("poolMaxOpen")),
+		PoolMaxIdle:            int(o.int("poolMaxIdle")),
+		PoolMaxLifetimeMs:      o.int("poolMaxLifetimeMs"),
+		PoolMaxIdleTimeMs:      o.int("poolMaxIdleTimeMs"),
+	}
+}
+
+func readAWS(o object) AWSConfig {
+	return AWSConfig{
+		Environment:         o.stringMap("environment"),
+		Profile:             o.string("profile"),
+		CredentialsFunction: o.bool("credentialsFunction"),
+	}
 }
 
 func (c *Config) envelope(warn func(fault.Code, string)) envelope.Config {
