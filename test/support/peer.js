@@ -40,7 +40,7 @@ class Peer {
     return answer;
   }
 
-  /** @param {object} keys db, service, product, masterKey, partition */
+  /** @param {object} keys service, product, partition, and where the keys are: db and masterKey, or what the peer knows */
   async encrypt(keys, data) {
     return (await this.ask({ ...keys, op: 'encrypt', data: Buffer.from(data).toString('base64') })).record;
   }
@@ -69,13 +69,18 @@ function mustRun(command, args, options) {
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed: ${error?.message ?? stdout + stderr}`);
 }
 
-/** The official Go library, and SQL. The Go that built the addon builds it too. */
-function startGo() {
-  const binary = join(built, process.platform === 'win32' ? 'go-official.exe' : 'go-official');
-  const tags = 'nodeprecated sqlite_omit_load_extension'; // the first: without the AWS SDK, which nothing here needs
-  mustRun('go', ['build', '-tags', tags, '-o', binary, '.'], { cwd: join(root, 'test/interop/go-official') });
+/** The Go that built the addon builds it too. */
+function startOfficialGo(name, tags) {
+  const binary = join(built, process.platform === 'win32' ? `${name}.exe` : name);
+  mustRun('go', ['build', '-tags', tags, '-o', binary, '.'], { cwd: join(root, 'test/interop', name) });
   return new Peer(binary, []);
 }
+
+/** The official Go library, and SQL. The first tag: without the old AWS SDK, which nothing here needs. */
+const startGo = () => startOfficialGo('go-official', 'nodeprecated sqlite_omit_load_extension');
+
+/** The official Go library with AWS KMS and PostgreSQL. */
+const startGoAws = () => startOfficialGo('go-official-aws', 'nodeprecated');
 
 const pythonAsherah = 'asherah==0.5.56';
 
@@ -96,4 +101,4 @@ function startPython() {
   });
 }
 
-module.exports = { startGo, startPython };
+module.exports = { Peer, startGo, startGoAws, startPython };

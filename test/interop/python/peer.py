@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A peer for the tests: the Rust Asherah core of PyPI over the same SQLite file, driven by JSON lines.
+"""A peer for the tests: the Rust Asherah core of PyPI, driven by JSON lines.
 
-Requests and answers are those of go-official/main.go, without "sql".
+Requests and answers are those of go-official/main.go, without "sql". A request with "config" brings its own options for KMS
+and metastore, in place of the static key and the SQLite file.
 """
 
 import base64
@@ -11,15 +12,23 @@ import sys
 import asherah
 
 
-def handle(request):
-    config = {
-        "ServiceName": request["service"],
-        "ProductID": request["product"],
+def options(request):
+    if "config" in request:
+        return request["config"]
+    return {
         "KMS": "static",
         "StaticMasterKeyHex": request["masterKey"],
         "Metastore": "sqlite",
         "ConnectionString": request["db"],
+    }
+
+
+def handle(request):
+    config = {
+        "ServiceName": request["service"],
+        "ProductID": request["product"],
         "EnableSessionCaching": False,
+        **options(request),
     }
     # a factory for the one call, so that every key comes from the file
     with asherah.SessionFactory(config) as factory, factory.get_session(request["partition"]) as session:
