@@ -31,9 +31,15 @@ export interface CheckedConfig {
 /** No AWS region has a longer name. */
 const maxRegionLength = 32;
 
-/** @throws AsherahError `ERR_ASHERAH_INVALID_CONFIG` or `ERR_ASHERAH_UNKNOWN_OPTION` */
-export function checkConfig(config: unknown): CheckedConfig {
+/**
+ * @param prepare called as soon as it is known which addon the configuration needs
+ * @throws AsherahError `ERR_ASHERAH_INVALID_CONFIG` or `ERR_ASHERAH_UNKNOWN_OPTION`
+ */
+export function checkConfig(config: unknown, prepare?: (addon: AddonName, addonOption: string) => void): CheckedConfig {
   const options = readOptions(config);
+  const addonOption = whatNeedsCloud(options);
+  const addon = addonOption === '' ? 'core' : 'cloud';
+  if (options.kms !== undefined && options.metastore !== undefined) prepare?.(addon, addonOption);
   const serviceName = need(options, 'serviceName', 'Name the service the keys belong to.');
   const productId = need(options, 'productId', 'Name the product the keys belong to.');
   const kms = kmsConfig(options);
@@ -41,8 +47,7 @@ export function checkConfig(config: unknown): CheckedConfig {
   const checkInterval = options.checkInterval ?? 3600;
   checkStaleness(options.maxKeyStaleness, checkInterval);
   const regionSuffix = options.regionSuffix ?? '';
-  const addonOption = whatNeedsCloud(options);
-  if (addonOption === '') refuse(options, ['requestTimeout'], 'where no server is asked');
+  if (addon === 'core') refuse(options, ['requestTimeout'], 'where no server is asked');
 
   return {
     engine: JSON.stringify({
@@ -53,7 +58,7 @@ export function checkConfig(config: unknown): CheckedConfig {
       expireAfter: options.expireAfter ?? 90 * 24 * 3600,
       checkInterval,
       maxKeyStaleness: options.maxKeyStaleness ?? 0,
-      requestTimeoutMs: addonOption === '' ? 0 : Math.round((options.requestTimeout ?? 10) * 1000),
+      requestTimeoutMs: addon === 'core' ? 0 : Math.round((options.requestTimeout ?? 10) * 1000),
       intermediateKeyCacheMaxSize: options.intermediateKeyCacheMaxSize ?? 1000,
       systemKeyCacheMaxSize: options.systemKeyCacheMaxSize ?? 100,
       lockedMemory: options.lockedMemory ?? 'prefer',
@@ -61,7 +66,7 @@ export function checkConfig(config: unknown): CheckedConfig {
       metastore,
       aws: aws(options),
     }),
-    addon: addonOption === '' ? 'core' : 'cloud',
+    addon,
     addonOption,
     isTestKms: options.kms === 'test-debug-static',
     isMemoryMetastore: options.metastore === 'memory',

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { loadAddon } from './addon.js';
 import { checkConfig } from './config.js';
 import { asyncDispose, dispose } from './dispose.js';
 import { Engine } from './engine.js';
@@ -30,7 +31,8 @@ export class SessionFactory implements Disposable, AsyncDisposable {
    *   `ERR_ASHERAH_LOCKED_MEMORY`
    */
   constructor(config: SessionFactoryConfig) {
-    const checked = checkConfig(config);
+    // Early: Go's runtime starts on a thread of its own, while the rest of the configuration is checked.
+    const checked = checkConfig(config, loadAddon);
     try {
       this.#engine = new Engine(checked);
     } finally {
