@@ -98,14 +98,18 @@ function fuzzers() {
 
 const go = (...args) => ['scripts/go.mjs', ...args];
 
+/** With every server, and none of their tests skipped. */
+const withServices = (command, ...args) => ['scripts/services.mjs', 'run', '--require', '--', command, ...args];
+
 const STEPS = {
   // With --ignore-scripts, as setup.mjs has it: nothing we use needs one.
   packages: () => step('npm ci', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']),
   build: () => step('build', 'npm', ['run', 'rebuild']),
+  services: () => step('servers for the tests', 'node', ['scripts/services.mjs', 'install']),
   lint: () => step('lint', 'npm', ['run', 'lint'], { count: 'lint' }),
-  test: () => step('npm test', 'npm', ['test'], { count: 'mocha' }),
+  test: () => step('npm test', 'npm', ['test'], { count: 'mocha', env: { ASHERAH_TEST_REQUIRE: '1' } }),
   async go() {
-    await step('go test', 'node', go('test', '-v', './...'), { count: 'go' });
+    await step('go test', 'node', withServices('node', ...go('test', '-v', './...')), { count: 'go' });
     await step('go test, plain constructors', 'node', go('--plain', 'test', '-v', './aesgcm', './envelope'), {
       count: 'go',
     });
@@ -143,7 +147,8 @@ const STEPS = {
     for (const version of modules ? others : []) {
       const bin = join(modules, `node${version}/bin`);
       const env = { PATH: `${bin}${delimiter}${process.env.PATH}` };
-      await step(`suite on Node ${version}`, join(bin, 'node'), [MOCHA, '--reporter', 'dot'], { count: 'mocha', env });
+      const suite = withServices(join(bin, 'node'), MOCHA, '--reporter', 'dot');
+      await step(`suite on Node ${version}`, join(bin, 'node'), suite, { count: 'mocha', env });
     }
   },
   async runtimes() {

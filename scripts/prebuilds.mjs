@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// Writes prebuilds/<platform>-<arch>/ for this machine: prebuildify -> binding.gyp -> CMakeLists.txt. `--zig` compiles with
-// zig, whose Linux files run on glibc 2.28, as releases must; the system's own compiler asks for the glibc it was made for.
-// prebuildify starts with `node-gyp rebuild`, which empties build/.
+// Writes prebuilds/<platform>-<arch>/ and cloud/prebuilds/<platform>-<arch>/ for this machine: prebuildify -> binding.gyp ->
+// CMakeLists.txt. `--zig` compiles with zig, whose Linux files run on glibc 2.28, as releases must; the system's own compiler
+// asks for the glibc it was made for. `--only core` or `--only cloud` makes one. prebuildify starts with `node-gyp rebuild`,
+// which empties build/ or cloud/build/.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, readdirSync, statSync } from 'node:fs';
@@ -14,7 +15,8 @@ import { missingTools } from './tools.mjs';
 const GLIBC_MINOR = 28; // what Node.js 20 itself asks for
 
 const root = resolve(fileURLToPath(import.meta.url), '../..');
-const { values } = parseArgs({ options: { zig: { type: 'boolean', default: false } } });
+const { values } = parseArgs({ options: { zig: { type: 'boolean', default: false }, only: { type: 'string' } } });
+const ADDONS = { core: '.', cloud: 'cloud' }; // each in the package of its own
 const env = { ...process.env };
 
 function stop(line) {
@@ -22,6 +24,7 @@ function stop(line) {
   process.exit(1);
 }
 
+if (values.only !== undefined && !(values.only in ADDONS)) stop(`--only: expected core or cloud, got ${values.only}`);
 const missing = missingTools(root);
 if (missing.length) stop(missing.join('\nprebuilds: '));
 
@@ -39,23 +42,27 @@ if (values.zig) {
   env.CMAKE_TOOLCHAIN_FILE = join(root, 'cmake/zig.cmake');
 }
 
-const args = ['--napi', '--name', 'asherah-core'];
-if (process.platform === 'linux') args.push('--tag-libc'); // elsewhere the tag would be there too, and be wrong
-const prebuildify = join(root, 'node_modules/prebuildify/bin.js');
-const result = spawnSync(process.execPath, [prebuildify, ...args], { cwd: root, env, stdio: 'inherit' });
-if (result.status !== 0) stop('prebuildify failed, its output is above');
-
 /** The newest glibc that an ELF file asks for; undefined where there is no readelf. */
 function glibcFloor(file) {
   const versions = spawnSync('readelf', ['-V', file], { encoding: 'utf8' }).stdout?.match(/GLIBC_2\.\d+/g);
   return versions?.map((version) => Number(version.slice('GLIBC_2.'.length))).reduce((a, b) => Math.max(a, b));
 }
 
-const folder = `prebuilds/${process.platform}-${process.arch}`;
-for (const name of readdirSync(join(root, folder))) {
-  const file = join(root, folder, name);
-  const minor = process.platform === 'linux' ? glibcFloor(file) : undefined;
-  const needs = minor === undefined ? '' : `, needs glibc 2.${minor}`;
-  console.log(`${folder}/${name}: ${(statSync(file).size / 1e6).toFixed(2)} MB${needs}`);
-  if (values.zig && !(minor <= GLIBC_MINOR)) stop(`expected a file for glibc 2.${GLIBC_MINOR}`);
+for (const [addon, folder] of Object.entries(ADDONS)) {
+  if (values.only !== undefined && values.only !== addon) continue;
+  const args = ['--napi', '--name', `asherah-${addon}`];
+  if (process.platform === 'linux') args.push('--tag-libc'); // elsewhere the tag would be there too, and be wrong
+  const prebuildify = join(root, 'node_modules/prebuildify/bin.js');
+  const cwd = join(root, folder);
+  const result = spawnSync(process.execPath, [prebuildify, ...args], { cwd, env, stdio: 'inherit' });
+  if (result.status !== 0) stop('prebuildify failed, its output is above');
+
+  const made = join(folder, `prebuilds/${process.platform}-${process.arch}`);
+  for (const name of readdirSync(join(root, made))) {
+    const file = join(root, made, name);
+    const minor = process.platform === 'linux' ? glibcFloor(file) : undefined;
+    const needs = minor === undefined ? '' : `, needs glibc 2.${minor}`;
+    console.log(`${join(made, name)}: ${(statSync(file).size / 1e6).toFixed(2)} MB${needs}`);
+    if (values.zig && !(minor <= GLIBC_MINOR)) stop(`expected a file for glibc 2.${GLIBC_MINOR}`);
+  }
 }

@@ -7,7 +7,7 @@
 //   node scripts/services.mjs list                                      says what can run here
 //
 // The command learns of them by ASHERAH_TEST_* variables (test/support/services.js) and its exit code is passed on.
-// What is missing is said and left out; with --require it is an error, and so is a test that is skipped for want of it.
+// What is missing is said and left out; with --require, or ASHERAH_TEST_REQUIRE=1, it is an error, and so is a test that is skipped for want of it.
 
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -125,7 +125,7 @@ function parseRun(list) {
   const end = list.indexOf('--');
   const args = end < 0 ? [] : list.slice(end + 1);
   if (args.length === 0) quit(USAGE);
-  const options = { names: Object.keys(SERVICES), require: false, args };
+  const options = { names: Object.keys(SERVICES), require: process.env.ASHERAH_TEST_REQUIRE === '1', args };
   for (let i = 0; i < end; i++) {
     if (list[i] === '--require') options.require = true;
     else if (list[i] === '--only' && i + 1 < end) options.names = list[++i].split(',');

@@ -2,7 +2,7 @@
 
 // Makes a fresh clone ready to run: npm packages, the compiled TypeScript, the native addon. Each only if its sources are
 // newer than what was made of them, so that `npm test` and `npm run demo` can always start with this and pay nothing.
-// Needs no package itself: it runs before there are any.
+// `--cloud`: the cloud addon too. Needs no package itself: it runs before there are any.
 
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, utimesSync, writeFileSync } from 'node:fs';
@@ -64,6 +64,7 @@ function build(name, what, script) {
 
 const version = JSON.parse(readFileSync(at('package.json'), 'utf8')).version; // compiled into the addon
 const addonStamp = `addon-${version}`;
+const cloudStamp = `cloud-${version}`;
 const addonSources = Math.max(
   newest('go', (path) => !path.endsWith('_test.go') && !path.includes('/testdata/')),
   newest('src-cpp'),
@@ -73,14 +74,19 @@ const libSources = Math.max(newest('lib'), changed('tsconfig.json'), changed('pa
 
 const wantsPackages = changed('node_modules/.package-lock.json') < changed('package-lock.json');
 const wantsLib = !existsSync(at('dist/index.js')) || changed(stamp('lib')) < libSources;
-const wantsAddon = !existsSync(at('build/Release/asherah-core.node')) || changed(stamp(addonStamp)) < addonSources;
+const wants = (file, name) => !existsSync(at(file)) || changed(stamp(name)) < addonSources;
+const wantsAddon = wants('build/Release/asherah-core.node', addonStamp);
+const wantsCloud = process.argv.includes('--cloud') && wants('cloud/build/Release/asherah-cloud.node', cloudStamp);
 
 // all that is missing is said first, in one go
-const problems = [nodeProblem(), ...(wantsAddon ? missingTools(root) : [])].filter(Boolean);
+const problems = [nodeProblem(), ...(wantsAddon || wantsCloud ? missingTools(root) : [])].filter(Boolean);
 if (problems.length) stop(problems);
 
 if (wantsPackages) run('installing npm packages', 'npm', ['ci', '--ignore-scripts', '--no-audit', '--no-fund']);
 if (wantsLib) build('lib', 'compiling lib', 'build:lib');
 if (wantsAddon) {
   build(addonStamp, 'building the native addon (two minutes the first time: SQLite is in it)', 'build:addon');
+}
+if (wantsCloud) {
+  build(cloudStamp, 'building the cloud addon (three minutes the first time: the AWS SDK is in it)', 'build:cloud');
 }

@@ -52,12 +52,11 @@ export { AsherahError, data };
 `;
 
 describe('the package', function () {
-  this.timeout(300_000); // compiles the addon once more, as a release does
+  this.timeout(600_000); // compiles both addons once more, as a release does
 
   let work;
   let tree; // a copy of the sources, as a fresh clone has them
-  let tarball;
-  let packed; // what npm says it put in
+  let packed; // what npm says it put in, of both packages
   let user; // an empty folder that installs it
 
   before(() => {
@@ -71,13 +70,16 @@ describe('the package', function () {
     symlinkSync(join(root, 'node_modules'), join(tree, 'node_modules'), 'dir');
     run(tree, process.execPath, [npm, 'run', 'build:lib']);
     run(tree, process.execPath, [npm, 'run', 'prebuilds']);
-    packed = JSON.parse(run(tree, process.execPath, [npm, 'pack', '--json', '--pack-destination', work]))[0];
-    tarball = join(work, packed.filename);
+    const pack = (folder) =>
+      JSON.parse(run(join(tree, folder), process.execPath, [npm, 'pack', '--json', '--pack-destination', work]))[0];
+    packed = { core: pack('.'), cloud: pack('cloud') };
     user = join(work, 'user');
     mkdirSync(user);
   });
 
   after(() => rmSync(work, { recursive: true, force: true }));
+
+  const tarball = ({ filename }) => join(work, filename);
 
   function run(cwd, command, args, env = process.env) {
     const result = spawnSync(command, args, { cwd, env, encoding: 'utf8', maxBuffer: 1 << 26 });
@@ -106,12 +108,26 @@ describe('the package', function () {
       'docs/errors.md',
       'package.json',
     ];
-    const held = packed.files.map((file) => file.path);
+    assertFiles(packed.core, expected);
+    const prebuild = `prebuilds/${process.platform}-${process.arch}/asherah-cloud${libc}.node`;
+    assertFiles(packed.cloud, ['LICENSE', 'README.md', 'index.js', 'package.json', prebuild]);
+  });
+
+  function assertFiles({ files }, expected) {
+    const held = files.map((file) => file.path);
     const without = (list, other) => list.filter((file) => !other.includes(file));
     assert.deepStrictEqual(
       { missing: without(expected, held), extra: without(held, expected) },
       { missing: [], extra: [] },
     );
+  }
+
+  it('has one version with its cloud half, and asks for exactly that one', () => {
+    const core = require('../package.json');
+    const cloud = require('../cloud/package.json');
+    assert.strictEqual(cloud.version, core.version);
+    assert.deepStrictEqual(core.optionalDependencies, { [cloud.name]: cloud.version });
+    assert.strictEqual(require('../dist/version.js').version, core.version);
   });
 
   it('installs with scripts blocked, where there is no compiler, and encrypts and decrypts', () => {
@@ -127,7 +143,17 @@ describe('the package', function () {
     run(
       user,
       process.execPath,
-      [npm, 'install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund', tarball],
+      // --omit=optional: the cloud half comes by its own tarball below
+      [
+        npm,
+        'install',
+        '--ignore-scripts',
+        '--prefer-offline',
+        '--no-audit',
+        '--no-fund',
+        '--omit=optional',
+        tarball(packed.core),
+      ],
       env,
     );
 
@@ -138,17 +164,45 @@ describe('the package', function () {
     }
   });
 
-  it('runs no script of its own or of npm’s making when it is installed', () => {
-    const manifest = require(join(user, 'node_modules/asherah-napi/package.json'));
-    const onInstall = ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish'];
-    assert.deepStrictEqual(
-      onInstall.filter((name) => manifest.scripts?.[name]),
-      [],
+  it('without its cloud half says which option needs it, and works with it', () => {
+    const use = `
+      const { SessionFactory, loadCloud } = require('asherah-napi');
+      const config = {
+        serviceName: 's', productId: 'p', kms: 'static', staticMasterKeyHex: '4d'.repeat(32),
+        metastore: 'rdbms', connectionString: 'mysql://127.0.0.1:1/none',
+      };
+      try {
+        new SessionFactory(config).close();
+        loadCloud();
+        console.log('works');
+      } catch ({ code, message }) {
+        console.log(code, message);
+      }`;
+    writeFileSync(join(user, 'cloud.cjs'), use);
+    const without = run(user, process.execPath, ['cloud.cjs']);
+    assert.match(
+      without,
+      /^ERR_ASHERAH_LOAD_FAILED addon: config\.metastore 'rdbms' needs the package asherah-napi-cloud/,
     );
-    // npm invents `node-gyp rebuild` for a package with a binding.gyp; either of the two would keep it from that
-    assert.strictEqual(manifest.gypfile, false);
-    assert.ok(!readdirSync(join(user, 'node_modules/asherah-napi')).includes('binding.gyp'));
-    assert.deepStrictEqual(Object.keys(manifest.dependencies), ['node-gyp-build']);
+    assert.match(without, /npm install asherah-napi-cloud@\d/);
+    const install = ['install', '--ignore-scripts', '--prefer-offline', '--no-audit', '--no-fund'];
+    run(user, process.execPath, [npm, ...install, tarball(packed.core), tarball(packed.cloud)]);
+    assert.strictEqual(run(user, process.execPath, ['cloud.cjs']), 'works\n');
+  });
+
+  it('runs no script of its own or of npm’s making when it is installed', () => {
+    for (const name of ['asherah-napi', 'asherah-napi-cloud']) {
+      const manifest = require(join(user, 'node_modules', name, 'package.json'));
+      const onInstall = ['preinstall', 'install', 'postinstall', 'prepare', 'prepublish'];
+      assert.deepStrictEqual(
+        onInstall.filter((script) => manifest.scripts?.[script]),
+        [],
+      );
+      // npm invents `node-gyp rebuild` for a package with a binding.gyp; either of the two would keep it from that
+      assert.strictEqual(manifest.gypfile, false);
+      assert.ok(!readdirSync(join(user, 'node_modules', name)).includes('binding.gyp'));
+      assert.deepStrictEqual(Object.keys(manifest.dependencies), ['node-gyp-build']);
+    }
   });
 
   it('has types for import and for require', () => {
