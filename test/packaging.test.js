@@ -169,7 +169,7 @@ describe('the package', function () {
       const { SessionFactory, loadCloud } = require('asherah-napi');
       const config = {
         serviceName: 's', productId: 'p', kms: 'static', staticMasterKeyHex: '4d'.repeat(32),
-        metastore: 'rdbms', connectionString: 'mysql://127.0.0.1:1/none',
+        metastore: 'rdbms', connectionString: 'mysql://user@127.0.0.1:1/none',
       };
       try {
         new SessionFactory(config).close();

@@ -10,9 +10,12 @@ import {
   type AsherahWarningCode,
   type Data,
   type DataRowRecord,
+  type LoadCloudOptions,
+  loadCloud,
   type Session,
   SessionFactory,
   type SessionFactoryConfig,
+  type Verification,
 } from 'asherah-napi';
 
 const required: SessionFactoryConfig = {
@@ -21,8 +24,32 @@ const required: SessionFactoryConfig = {
   kms: 'test-debug-static',
   metastore: 'test-debug-memory',
 };
-const all: Required<SessionFactoryConfig> = {
+const cloud: Required<SessionFactoryConfig> = {
   ...required,
+  kms: 'aws',
+  regionMap: { 'us-west-2': 'key', 'eu-west-1': 'key' },
+  preferredRegion: 'us-west-2',
+  kmsKeyId: undefined,
+  kmsEndpoint: { 'us-west-2': 'https://localhost' },
+  kmsRegionTimeout: 1,
+  requireAllRegions: true,
+  awsProfileName: undefined,
+  awsCredentials: async () => ({ accessKeyId: 'a', secretAccessKey: 'b', sessionToken: 'c', expiration: new Date() }),
+  metastore: 'rdbms',
+  sqlMetastoreDbType: 'postgresql',
+  replicaReadConsistency: 'session',
+  requireTls: true,
+  caFile: 'ca.pem',
+  poolMaxOpen: 10,
+  poolMaxIdle: 2,
+  poolMaxLifetime: 0,
+  poolMaxIdleTime: 0,
+  dynamoDbTableName: undefined,
+  dynamoDbRegion: undefined,
+  dynamoDbSigningRegion: undefined,
+  dynamoDbEndpoint: undefined,
+  enableRegionSuffix: undefined,
+  requestTimeout: 10,
   staticMasterKeyHex: undefined,
   connectionString: undefined,
   sqliteBusyTimeout: undefined,
@@ -39,9 +66,18 @@ const all: Required<SessionFactoryConfig> = {
   lockedMemory: 'prefer',
   onWarning: ({ code, message }: AsherahWarning) => void [code satisfies AsherahWarningCode, message satisfies string],
 };
+void cloud;
+const load: (options?: LoadCloudOptions) => void = loadCloud;
+void load;
 
 async function main(): Promise<void> {
-  using factory = new SessionFactory(all);
+  using factory = new SessionFactory(required);
+  const verification: Verification = await factory.verify();
+  assert.ok(
+    verification.ok && verification.checks.every(({ status, milliseconds }) => status === 'ok' && milliseconds >= 0),
+  );
+  const made: boolean = await factory.createSchema();
+  assert.equal(made, false);
   await using session = factory.getSession('partition');
   const anything: Data[] = ['text', Buffer.from('b'), new Float64Array(1), new DataView(new ArrayBuffer(1))];
   for (const data of [...anything, new ArrayBuffer(1), new SharedArrayBuffer(1)]) {
