@@ -7,7 +7,7 @@ import { isUsageError, readOptions, USAGE } from './harness/options.mjs';
 import { documentation, report } from './harness/report.mjs';
 import { rounds, trial } from './harness/run.mjs';
 import { buildOfficialGo, installRivals } from './harness/setup.mjs';
-import { BARE, OURS, peers, RIVALS } from './rivals/index.mjs';
+import { BARE, CLOUD, OURS, peers, RIVALS } from './rivals/index.mjs';
 import { apisOf, describe, load as loadPeer } from './rivals/peer.mjs';
 
 function contenders(options) {
@@ -63,9 +63,10 @@ async function measure(node, field, options) {
     result.threads = await rounds('worker threads', node, jobs, trials);
   }
   if (wants('start')) {
-    const starts = [BARE, ...field].map((contender) => ({ kind: 'start', contender }));
+    const starters = field.flatMap((contender) => (contender.name === OURS ? [contender, CLOUD] : [contender]));
+    const starts = [BARE, ...starters].map((contender) => ({ kind: 'start', contender }));
     result.start = await rounds('cold start', node, starts, trials * 4);
-    const memory = field.map((contender) => ({ kind: 'memory', contender }));
+    const memory = starters.map((contender) => ({ kind: 'memory', contender }));
     result.memory = await rounds('memory', node, memory, trials);
   }
   if (wants('limit')) {

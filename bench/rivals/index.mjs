@@ -68,6 +68,14 @@ export function peers(path, label, apis) {
   }));
 }
 
+/** The addon with the network parts; only its start differs. */
+export const CLOUD = {
+  name: `${OURS}, cloud addon`,
+  module: 'ours',
+  arg: { cloud: true },
+  about: 'this package with its second addon, after loadCloud()',
+};
+
 /** What Node and this harness cost by themselves. */
 export const BARE = { name: 'none', module: 'none' };
 

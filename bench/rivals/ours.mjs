@@ -7,8 +7,9 @@ import { openFactory } from './factory-api.mjs';
 // From the root's package.json, so that the package resolves itself as its users see it.
 const require = createRequire(new URL('../../package.json', import.meta.url));
 
-export async function open() {
+export async function open({ cloud = false }) {
   const api = require('asherah-napi');
+  if (cloud) api.loadCloud();
   const version = () => require('asherah-napi/package.json').version;
   return openFactory(api, asherahConfig('test-debug-memory'), version);
 }
