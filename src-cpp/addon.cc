@@ -26,9 +26,10 @@ const asherah_error *StartEngine() {
 namespace {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  PrepareThread();
   Environment *environment = Environment::Attach(env);
   if (environment == nullptr) return exports;
-  RestoreSigpipe();
+  RestoreSignals();
   // The engine is started by openFactory: until its runtime, on a thread of its own, is up, JavaScript has other things to do.
 
   napi_value version;

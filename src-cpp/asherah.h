@@ -61,6 +61,9 @@ typedef struct asherah_host {
 /* Takes the host table (kept for the life of the process) and tests the ciphers; later calls do nothing. 0, or -1 with error. */
 int32_t asherah_start(asherah_host *host, asherah_error *error);
 
+/* Makes the Go stack of the calling thread so large that a signal handler of the host's may run on it. */
+void asherah_prepare_thread(void);
+
 /* A factory's handle, or 0 with the error filled in. env: any number that names the environment, for
  * asherah_env_close and warnings. config: JSON, see go/capi/config.go. master_key: the static KMS's 32 bytes, or NULL;
  * the engine copies them into key memory. */

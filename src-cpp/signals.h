@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 //
-// The Go runtime takes SIGPIPE over when a library with it is loaded, where Node and Bun ignore it; the children they
-// start would then die of it. Nothing of ours needs that signal: Go's handler serves a Go program's standard output.
+// The Go runtime and the host's signals (docs/design.md, "Signals stay the host's"). Go takes over what is Go's need:
+// SIGSEGV, SIGBUS and SIGFPE, faults in Go code; what it does not know it passes on to the handler that was there. It also
+// takes SIGPIPE, which Node and Bun ignore (their children would die of it), and SIGURG, by which it would interrupt its own
+// threads; those are given back.
 //
-// The handlers it needs stay: those of faults in Go code (SIGSEGV, SIGBUS, SIGFPE), which pass on what they do not know
-// to the handler that was there, and SIGURG, by which it interrupts its own threads.
+// A handler runs on the stack of the thread it interrupts, unless it was installed with SA_ONSTACK. Go adds that flag to the
+// handlers it finds, but those that come later (libuv's have no such flag) would write beyond the end of a goroutine's stack,
+// which may have less than 1 KB left. So Go's own threads block the signals of the host, and on the host's threads, whose
+// calls into Go run on a goroutine's stack too, that stack is made large first.
 #pragma once
 
 namespace asherah {
 
-/**
- * Gives SIGPIPE back to whoever had it before this library was loaded. Later calls do nothing. Go's constructor has set its
- * handler by the time that dlopen returns, and its runtime, which then starts, sets none (runtime.initsig of a C archive).
- */
-void RestoreSigpipe();
+/** Gives back what Go took and does not need. Once per process, after the Go runtime is up. */
+void RestoreSignals();
+
+/** Before anything else calls Go on a thread, and at once on the one that loaded this library: its signals are blocked. */
+void PrepareThread();
 
 }  // namespace asherah
