@@ -13,13 +13,17 @@ import (
 // wait for it, so there are two deadlines: the load's own, shared by all requests it makes, and the caller's. The load's is
 // a little earlier, so that who started it is told what did not answer, and not only that time is up.
 
-const deadlineMargin = 20 // the load ends this part of RequestTimeout earlier
+// loadTimeout ends a load a twentieth earlier, and short ones, where that would be lost in the time that a driver needs to
+// give up and a loaded machine to wake a thread, up to 200 ms.
+func loadTimeout(call time.Duration) time.Duration {
+	return call - max(call/20, min(call/5, 200*time.Millisecond))
+}
 
 func (f *Factory) loadContext() (context.Context, context.CancelFunc) {
 	if f.RequestTimeout == 0 {
 		return f.ctx, func() {}
 	}
-	return context.WithTimeout(f.ctx, f.RequestTimeout-f.RequestTimeout/deadlineMargin)
+	return context.WithTimeout(f.ctx, loadTimeout(f.RequestTimeout))
 }
 
 func (f *Factory) callContext(ctx context.Context) (context.Context, context.CancelFunc) {
