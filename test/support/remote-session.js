@@ -8,8 +8,10 @@ const { resolve } = require('node:path');
 const { AsherahError } = require('asherah-napi');
 
 class RemoteSession {
-  constructor() {
-    this.child = fork(resolve(__dirname, '../fixtures/remote-session.js'), { execArgv: [] });
+  /** @param {NodeJS.ProcessEnv} [env] variables besides ours */
+  constructor(env = {}) {
+    const file = resolve(__dirname, '../fixtures/remote-session.js');
+    this.child = fork(file, { execArgv: [], env: { ...process.env, ...env } });
     this.exited = once(this.child, 'exit');
   }
 
