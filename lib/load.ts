@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Addon } from './addon.js';
 import { AsherahError } from './errors.js';
+import { markLoaded } from './mapped.js';
 import { version } from './version.js';
 
 const packageRoot = join(__dirname, '..');
@@ -44,6 +45,7 @@ function checked(packageName: string, load: () => Addon, option = ''): Addon {
         'Install both packages in one version, or in a checkout run `npm run build`.',
     );
   }
+  markLoaded();
   return addon;
 }
 

@@ -12,16 +12,24 @@ export function isMapped(addon: AddonName): boolean {
   return process.platform === 'linux' && maps().includes(`/asherah-${addon}.`);
 }
 
+/** On the global object once a copy of this package has loaded an addon, for the other copies of the same realm. */
+const loadedMark = Symbol.for('asherah-napi.loaded');
+
+/** Tells other copies of this package, which {@link isAlone} asks. */
+export function markLoaded(): void {
+  Object.defineProperty(globalThis, loadedMark, { value: true, configurable: true });
+}
+
 /**
  * Whether this is the only place in the process that could have loaded an addon: the main thread, in its own realm (jest's
- * test files are not). A guess that costs nothing, for a start that asks {@link isMapped} otherwise; wrong, it costs what
- * is said there.
+ * test files are not), where no other copy of this package has. A guess that costs nothing, for a start that asks
+ * {@link isMapped} otherwise; wrong (a worker thread was first), it costs what is said there.
  */
 export function isAlone(): boolean {
   const { Bun, WorkerGlobalScope } = globalThis as { Bun?: { isMainThread: boolean }; WorkerGlobalScope?: unknown };
   // Node.js marks what a worker thread can't call. Its own isMainThread takes over 2 ms to import.
   const isWorker = (process.chdir as { disabled?: boolean }).disabled === true || WorkerGlobalScope !== undefined;
-  return !isWorker && Bun?.isMainThread !== false && process.versions instanceof Object;
+  return !isWorker && Bun?.isMainThread !== false && process.versions instanceof Object && !(loadedMark in globalThis);
 }
 
 /** Read by hand: the file has no size, and readFileSync takes twice as long for it. */
