@@ -19,11 +19,16 @@ func loadTimeout(call time.Duration) time.Duration {
 	return call - max(call/20, min(call/5, 200*time.Millisecond))
 }
 
-func (f *Factory) loadContext() (context.Context, context.CancelFunc) {
+func (f *Factory) loadContext(first context.Context) (context.Context, context.CancelFunc) {
 	if f.RequestTimeout == 0 {
 		return f.ctx, func() {}
 	}
-	return context.WithTimeout(f.ctx, loadTimeout(f.RequestTimeout))
+	call := f.RequestTimeout
+	// Who has used up half of his time was slowed down by other things than this load, which then goes on for the next call.
+	if deadline, ok := first.Deadline(); ok && time.Until(deadline) > call/2 {
+		call = min(call, time.Until(deadline))
+	}
+	return context.WithTimeout(f.ctx, loadTimeout(call))
 }
 
 func (f *Factory) callContext(ctx context.Context) (context.Context, context.CancelFunc) {

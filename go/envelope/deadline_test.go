@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"asherah-napi/fault"
+	"asherah-napi/kms"
 )
 
 const testTimeout = 200 * time.Millisecond
@@ -38,6 +39,28 @@ func TestAStoreThatHangsFailsColdCallsWithinTheirDeadline(t *testing.T) {
 	}
 	b.store.hangs.Store(false)
 	b.mustDecrypt(s, b.encrypt(s)) // at once, in the same session
+}
+
+// hangingKMS answers nothing, and says that it was the KMS when its time is up.
+type hangingKMS struct{ kms.KMS }
+
+func (hangingKMS) DecryptKey(ctx context.Context, _, _ []byte) error {
+	<-ctx.Done()
+	return fault.Wrap(fault.KMS, ctx.Err(), "kms far-away-1")
+}
+
+func TestAKMSThatHangsIsWhatAColdCallNames(t *testing.T) {
+	store := newStore()
+	warm := newHarness(t, store, nil)
+	text := warm.encrypt(testSession(t, warm.Factory, "p"))
+	b := newHarness(t, store, func(c *Config) { c.RequestTimeout = testTimeout })
+	b.Factory.kms = hangingKMS{b.Factory.kms}
+	s := testSession(t, b.Factory, "p")
+	for range 5 { // the intermediate key's load waits for the system key's: whose time is up first?
+		if _, err := decrypt(s, text); fault.CodeOf(err) != fault.KMS || !strings.Contains(err.Error(), "far-away-1") {
+			t.Error(err)
+		}
+	}
 }
 
 func TestAStoreThatHangsHoldsUpNoWarmCallAfterTheFirst(t *testing.T) {

@@ -28,7 +28,7 @@ type flight struct {
 // start runs load on a goroutine unless it is under way under this name. load returns a key with one reference, or nil.
 func (f *flights) start(name string, load func(context.Context) (*key, error)) {
 	if fl, first := f.join(name, 0); first {
-		go f.run(name, fl, load)
+		go f.run(context.Background(), name, fl, load)
 	}
 }
 
@@ -38,9 +38,9 @@ func (f *flights) wait(ctx context.Context, name string, load func(context.Conte
 	fl, first := f.join(name, 1)
 	switch {
 	case first && ctx.Done() == nil:
-		f.run(name, fl, load)
+		f.run(ctx, name, fl, load)
 	case first:
-		go f.run(name, fl, load)
+		go f.run(ctx, name, fl, load)
 	}
 	select {
 	case <-fl.done:
@@ -68,8 +68,9 @@ func (f *flights) join(name string, waiters int) (fl *flight, first bool) {
 	return fl, first
 }
 
-func (f *flights) run(name string, fl *flight, load func(context.Context) (*key, error)) {
-	ctx, done := f.f.loadContext()
+// run loads for all who wait. Of the first of them it has the deadline alone: others may wait on when he is cancelled.
+func (f *flights) run(first context.Context, name string, fl *flight, load func(context.Context) (*key, error)) {
+	ctx, done := f.f.loadContext(first)
 	key, err := recovered(ctx, load)
 	done()
 	f.mu.Lock()
