@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"strings"
 	"time"
 
@@ -76,6 +77,7 @@ func describe(err error) error {
 	var api smithy.APIError
 	var response *awshttp.ResponseError
 	var network *net.OpError
+	var unanswered *url.Error
 	switch d := (*described)(nil); {
 	case errors.As(err, &d):
 		return d
@@ -89,6 +91,8 @@ func describe(err error) error {
 		return &described{"the call was cancelled", context.Canceled}
 	case errors.As(err, &network):
 		return &described{oneLine(network.Error()), nil}
+	case errors.As(err, &unanswered): // a connection that ended without an answer, or a certificate
+		return &described{oneLine("the request got no answer: " + unanswered.Err.Error()), nil}
 	case errors.As(err, &response):
 		return &described{fmt.Sprintf("HTTP status %d that is no answer of AWS KMS", response.HTTPStatusCode()), nil}
 	default:

@@ -72,6 +72,7 @@ func TestANewKeyInSpiteOfARegionThatIsDown(t *testing.T) {
 		"denies":    {func(f *fake) { f.set(denies) }, "AccessDeniedException: User: arn:aws:iam::123456789012:user/u is not authorized"},
 		"throttles": {func(f *fake) { f.set(throttles) }, "ThrottlingException: Rate exceeded"},
 		"breaks":    {func(f *fake) { f.set(breaks) }, "HTTP status 502"},
+		"hangs up":  {func(f *fake) { f.set(hangsUp) }, "the request got no answer: EOF"},
 	} {
 		for _, preferred := range []bool{true, false} {
 			t.Run(name, func(t *testing.T) {

@@ -180,6 +180,14 @@ func resets(w http.ResponseWriter, _ *http.Request, _ string) bool {
 	return true
 }
 
+func hangsUp(w http.ResponseWriter, _ *http.Request, _ string) bool {
+	c, _, err := w.(http.Hijacker).Hijack()
+	if err == nil {
+		c.Close()
+	}
+	return true
+}
+
 func denies(w http.ResponseWriter, _ *http.Request, _ string) bool {
 	fail(w, 400, "AccessDeniedException", "User: arn:aws:iam::123456789012:user/u is not authorized to perform: kms")
 	return true
