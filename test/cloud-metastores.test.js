@@ -4,7 +4,15 @@
 // suite, unchanged, for each network metastore.
 
 const assert = require('node:assert/strict');
-const { configOn, newStore, openOn, STORES, withFactory } = require('./support/cloud-stores.js');
+const {
+  configOn,
+  earlier,
+  newStore,
+  openOn,
+  recordEarlier,
+  STORES,
+  withFactory,
+} = require('./support/cloud-stores.js');
 const { RemoteSession } = require('./support/remote-session.js');
 const { need } = require('./support/services.js');
 const { has } = require('./support/store.js');
@@ -16,29 +24,6 @@ const until = async (condition, patience = 15_000) => {
   throw new Error(`not within ${patience} ms`);
 };
 const keyOf = (record) => JSON.parse(record).Key.ParentKeyMeta;
-
-/** The rows as they would be if they had been made that much earlier. No date is authenticated. */
-function earlier(rows, seconds) {
-  return rows.map(({ id, created, record }) => {
-    const { ParentKeyMeta: parent } = record;
-    return {
-      id,
-      created: created - seconds,
-      record: {
-        ...record,
-        Created: created - seconds,
-        ...(parent && { ParentKeyMeta: { ...parent, Created: parent.Created - seconds } }),
-      },
-    };
-  });
-}
-
-/** A record whose key was made that much earlier. */
-function recordEarlier(text, seconds) {
-  const record = JSON.parse(text);
-  record.Key.ParentKeyMeta.Created -= seconds;
-  return JSON.stringify(record);
-}
 
 for (const [name, { service, create }] of Object.entries(STORES)) {
   describe(`keys in ${name}`, function () {

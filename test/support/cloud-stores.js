@@ -75,7 +75,8 @@ class DynamodbStore {
   kind = 'dynamodb';
   region = 'us-west-2';
   table = `EncryptionKey_${randomBytes(6).toString('hex')}`;
-  port = Number(new URL(process.env.ASHERAH_TEST_DYNAMODB).port);
+  endpoint = process.env.ASHERAH_TEST_DYNAMODB;
+  port = Number(new URL(this.endpoint).port);
 
   options(port = this.port) {
     return {
@@ -164,4 +165,38 @@ async function newStore(name) {
   return store;
 }
 
-module.exports = { configOn, masterKey, MysqlStore, newStore, openOn, PostgresStore, STORES, withFactory };
+/** The rows as they would be if they had been made that much earlier. No date is authenticated. */
+function earlier(rows, seconds) {
+  return rows.map(({ id, created, record }) => {
+    const { ParentKeyMeta: parent } = record;
+    return {
+      id,
+      created: created - seconds,
+      record: {
+        ...record,
+        Created: created - seconds,
+        ...(parent && { ParentKeyMeta: { ...parent, Created: parent.Created - seconds } }),
+      },
+    };
+  });
+}
+
+/** A record whose key was made that much earlier. */
+function recordEarlier(text, seconds) {
+  const record = JSON.parse(text);
+  record.Key.ParentKeyMeta.Created -= seconds;
+  return JSON.stringify(record);
+}
+
+module.exports = {
+  earlier,
+  recordEarlier,
+  configOn,
+  masterKey,
+  MysqlStore,
+  newStore,
+  openOn,
+  PostgresStore,
+  STORES,
+  withFactory,
+};

@@ -1,11 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// A peer for the tests: the official Go Asherah library with its plug-in for AWS KMS (AWS SDK v2) and its own metastore
-// for PostgreSQL, driven by JSON lines as go-official is.
+// A peer for the tests: the official Go Asherah library with its own metastores for servers and its plug-ins for AWS (SDK
+// v2), driven by JSON lines as go-official is.
 //
 //	{"op":"encrypt", "service":"s","product":"p","partition":"a","data":"<base64>",
 //	 "postgres":"postgres://...","regionMap":{"us-west-2":"arn:..."},"preferredRegion":"us-west-2","kmsEndpoints":{"us-west-2":"http://..."}}
 //	{"op":"decrypt", the same, "record":"<data row record>" in place of data}
+//
+// "masterKey":"<64 hex>" in place of regionMap and what follows is the static KMS; and in place of "postgres" there may be
+//
+//	"mysql":"user:password@tcp(host:port)/database"
+//	"dynamodb":{"endpoint":"http://...","region":"us-west-2","name":"EncryptionKey","regionSuffix":false}
 //
 // Answers: {"record":"..."}, {"data":"<base64>"}, {"error":"..."}.
 package main
@@ -13,7 +18,7 @@ package main
 import (
 	"bufio"
 	"context"
-	"database/sql"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"os"
@@ -23,9 +28,8 @@ import (
 	awskms "github.com/aws/aws-sdk-go-v2/service/kms"
 	"github.com/godaddy/asherah/go/appencryption"
 	"github.com/godaddy/asherah/go/appencryption/pkg/crypto/aead"
-	"github.com/godaddy/asherah/go/appencryption/pkg/persistence"
+	statickms "github.com/godaddy/asherah/go/appencryption/pkg/kms"
 	"github.com/godaddy/asherah/go/appencryption/plugins/aws-v2/kms"
-	_ "github.com/jackc/pgx/v5/stdlib"
 )
 
 type request struct {
@@ -34,6 +38,9 @@ type request struct {
 	Product         string            `json:"product"`
 	Partition       string            `json:"partition"`
 	Postgres        string            `json:"postgres"`
+	MySQL           string            `json:"mysql"`
+	DynamoDB        *table            `json:"dynamodb"`
+	MasterKey       string            `json:"masterKey"`
 	RegionMap       map[string]string `json:"regionMap"`
 	PreferredRegion string            `json:"preferredRegion"`
 	KMSEndpoints    map[string]string `json:"kmsEndpoints"`
@@ -69,25 +76,36 @@ func main() {
 	}
 }
 
-// crypt makes a factory for the one call, so that every key comes from the table and is decrypted by the KMS.
-func crypt(q *request) (answer, error) {
-	crypto := aead.NewAES256GCM()
-	keys, err := kms.NewBuilder(crypto, q.RegionMap).
+// openKMS gives the static KMS if there is a master key, else AWS KMS.
+func openKMS(q *request, crypto appencryption.AEAD) (appencryption.KeyManagementService, error) {
+	if q.MasterKey != "" {
+		master, err := hex.DecodeString(q.MasterKey)
+		if err != nil {
+			return nil, err
+		}
+		return statickms.NewStatic(string(master), crypto)
+	}
+	return kms.NewBuilder(crypto, q.RegionMap).
 		WithPreferredRegion(q.PreferredRegion).
 		WithAWSConfig(aws.Config{Credentials: credentials.NewStaticCredentialsProvider("test", "test", "")}).
 		WithKMSFactory(func(cfg aws.Config, _ ...func(*awskms.Options)) kms.AWSClient {
 			return awskms.NewFromConfig(cfg, func(o *awskms.Options) { o.BaseEndpoint = aws.String(q.KMSEndpoints[cfg.Region]) })
 		}).
 		Build()
+}
+
+// crypt makes a factory for the one call, so that every key comes from the table and is decrypted by the KMS.
+func crypt(q *request) (answer, error) {
+	crypto := aead.NewAES256GCM()
+	keys, err := openKMS(q, crypto)
 	if err != nil {
 		return answer{}, err
 	}
-	db, err := sql.Open("pgx", q.Postgres)
+	store, closeStore, err := openStore(q)
 	if err != nil {
 		return answer{}, err
 	}
-	defer db.Close()
-	store := persistence.NewSQLMetastore(db, persistence.WithSQLMetastoreDBType(persistence.Postgres))
+	defer closeStore()
 	config := &appencryption.Config{Service: q.Service, Product: q.Product, Policy: appencryption.NewCryptoPolicy()}
 	factory := appencryption.NewSessionFactory(config, store, keys, crypto)
 	defer factory.Close()
