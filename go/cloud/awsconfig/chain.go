@@ -69,7 +69,7 @@ func (s *settings) fromProfile(cfg aws.Config, p *config.SharedConfig) (provider
 	case p.LoginSession != "":
 		provider, err = s.fromLogin(cfg, p)
 	case p.CredentialProcess != "":
-		provider = cached(processcreds.NewProvider(p.CredentialProcess))
+		provider = cached(discreet{processcreds.NewProvider(p.CredentialProcess)})
 	case s.env("AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", "AWS_CONTAINER_CREDENTIALS_FULL_URI") != "":
 		provider, err = s.fromContainer()
 	default:
@@ -190,6 +190,17 @@ func (s *settings) fromInstance() aws.CredentialsProvider {
 	}
 	client := imds.New(imds.Options{ClientEnableState: imds.ClientEnabled, Endpoint: endpoint})
 	return cached(ec2rolecreds.New(func(o *ec2rolecreds.Options) { o.Client = client }))
+}
+
+// discreet keeps what a process printed out of errors. The SDK's error quotes all of it where it is not what was expected.
+type discreet struct{ aws.CredentialsProvider }
+
+func (d discreet) Retrieve(ctx context.Context) (aws.Credentials, error) {
+	c, err := d.CredentialsProvider.Retrieve(ctx)
+	if err != nil && strings.Contains(err.Error(), "process output:") {
+		err = errors.New("credential_process: expected JSON of credentials in version 1 (docs.aws.amazon.com/sdkref, feature-process-credentials), and the process printed something else")
+	}
+	return c, err
 }
 
 type noCredentials struct{}

@@ -119,6 +119,8 @@ endpoint_url = http://all-of-b
 [profile process]
 region = us-c-1
 credential_process = printf '{"Version":1,"AccessKeyId":"P","SecretAccessKey":"p"}'
+[profile talkative]
+credential_process = printf '{"Version":1,"AccessKeyId":"P","SecretAccessKey":"hunter2"'
 [profile from-variables]
 region = us-d-1
 role_arn = arn:aws:iam::123456789012:role/r
@@ -134,6 +136,10 @@ credential_source = Nowhere
 		if got := keyOf(t, cfg); got != c.keys || cfg.Region != c.region || kmsEndpoint(cfg) != c.endpoint {
 			t.Errorf("profile %q: %s %s %s", c.profile, got, cfg.Region, kmsEndpoint(cfg))
 		}
+	}
+	src.Profile = "talkative"
+	if _, err := load(t, src, "us-west-2").Credentials.Retrieve(context.Background()); err == nil || !strings.Contains(err.Error(), "credential_process") || strings.Contains(err.Error(), "hunter2") {
+		t.Error(err)
 	}
 	delete(src.Environment, "AWS_ACCESS_KEY_ID")
 	src.Profile = ""

@@ -14,18 +14,50 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// fail makes the error of a call: which table, what was tried, why it failed and what to do. The cause stays in the chain.
+// said is the SDK's error in words. The error itself stays out of the chain: it holds requests and answers.
+type said struct {
+	text string
+	end  error // of the context, if that is why
+}
+
+func (s *said) Error() string { return s.text }
+func (s *said) Unwrap() error { return s.end }
+
+// oneLine leaves out what a server says in further lines: about a wrong signature, that is the whole request, the session
+// token included.
+func oneLine(text string) string {
+	text, _, _ = strings.Cut(text, "\n")
+	text, _, _ = strings.Cut(text, "The Canonical String")
+	return strings.TrimSpace(text)
+}
+
+// fail makes the error of a call: which table, what was tried, why it failed and what to do. The SDK's words are its cause.
 func (s *Store) fail(ctx context.Context, tried string, err error) error {
 	code, why := explain(err)
 	if ctx.Err() != nil {
-		// what the SDK says of a cancelled request is not in all cases what the context says
-		err = errors.Join(ctx.Err(), err)
 		why = "no answer before the deadline"
 		if errors.Is(ctx.Err(), context.Canceled) {
 			why = "cancelled"
 		}
 	}
-	return &fault.Error{Code: code, Message: fmt.Sprintf("%scan't %s: %s", s.name, tried, why), Cause: err}
+	return &fault.Error{Code: code, Message: fmt.Sprintf("%scan't %s: %s", s.name, tried, why), Cause: &said{words(err), ctx.Err()}}
+}
+
+// words are the SDK's, with its history of the call.
+func words(err error) string {
+	var api smithy.APIError
+	if errors.As(err, &api) && isAboutSignature(api) {
+		return api.ErrorCode()
+	}
+	return oneLine(err.Error())
+}
+
+func isAboutSignature(api smithy.APIError) bool {
+	switch api.ErrorCode() {
+	case "InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignatureException":
+		return true
+	}
+	return false
 }
 
 // explain finds the code, and the server's or the network's own words without the SDK's history of the call.
@@ -35,7 +67,11 @@ func explain(err error) (fault.Code, string) {
 		return fault.Metastore, network(err)
 	}
 	why := api.ErrorCode()
-	if m := api.ErrorMessage(); m != "" {
+	if isAboutSignature(api) {
+		// the server's words may quote the request, with a session token in its headers
+		return fault.Metastore, why + ": the signature is not the one expected. Check the secret access key, the signing region and the clock."
+	}
+	if m := oneLine(api.ErrorMessage()); m != "" {
 		why += ": " + strings.TrimRight(m, ". ")
 	}
 	switch api.ErrorCode() {
@@ -47,9 +83,6 @@ func explain(err error) (fault.Code, string) {
 		return fault.MetastoreBusy, "the table is being made or deleted. Try again when it is ACTIVE."
 	case "AccessDeniedException":
 		return fault.Metastore, why + ". Allow dynamodb:GetItem, dynamodb:Query and dynamodb:PutItem on the table."
-	case "InvalidSignatureException", "SignatureDoesNotMatch", "IncompleteSignatureException":
-		// the server's words may quote the request, with a session token in its headers
-		return fault.Metastore, api.ErrorCode() + ": the signature is not the one expected. Check the secret access key, the signing region and the clock."
 	case "UnrecognizedClientException", "InvalidClientTokenId", "ExpiredTokenException", "MissingAuthenticationTokenException":
 		return fault.Metastore, why + ". Check the AWS credentials."
 	case "ValidationException":
@@ -69,6 +102,6 @@ func network(err error) string {
 	case errors.As(err, &request):
 		return request.Err.Error()
 	default:
-		return err.Error()
+		return oneLine(err.Error())
 	}
 }

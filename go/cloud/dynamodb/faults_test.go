@@ -131,6 +131,9 @@ func TestEachRefusalHasItsCodeAndCure(t *testing.T) {
 		s := open(t, endpoint)
 		_, err := s.Store(ctx, "k", minute, &record.KeyRecord{Created: minute})
 		mustFail(t, err, want.code, append(want.parts, s.table, "us-west-2")...)
+		if cause := errors.Unwrap(err); cause == nil || errors.Unwrap(cause) != nil || !strings.Contains(cause.Error(), kind) || strings.Contains(cause.Error(), "hunter2") {
+			t.Error(cause)
+		}
 	}
 }
 
