@@ -59,7 +59,7 @@ for (const name of names) {
       behindProxy(
         name,
         async ({ proxy, factory }) => {
-          await proxy.toxic('latency', { latency: 150, jitter: 100 });
+          await proxy.toxic('latency', { latency: 80, jitter: 60 });
           const session = factory.getSession('partition');
           assert.equal(await session.decryptStringAsync(await session.encryptAsync('text')), 'text');
         },
@@ -81,7 +81,7 @@ describe('a failing metastore', function () {
         for (const [fault, hurt] of Object.entries(FAULTS)) {
           warnings.length = 0;
           await hurt(proxy);
-          await keepsWorking(session, record, 3000);
+          await keepsWorking(session, record, 2200);
           const failed = warnings.filter(({ code }) => code === 'WARN_ASHERAH_REFRESH_FAILED');
           assert.ok(failed.length > 0, `nobody noticed that ${name} ${fault}; then this test shows nothing`);
           assert.ok(failed[0].message.includes(store.name(proxy.port)), failed[0].message);
