@@ -213,7 +213,8 @@ describe('AWS credentials', function () {
           config({
             awsCredentials: () => {
               calls++;
-              return keys('WEAK', { expiration: new Date(Date.now() + 1000), ...(held.factory && {}) });
+              void held.factory;
+              return keys('WEAK', { expiration: new Date(Date.now() + 1000) });
             },
           }),
         );

@@ -67,7 +67,8 @@ describe('AWS KMS that fails', function () {
   async function manyKeys(count, regionMap = store.regionMap) {
     const of = { service: names.serviceName, product: names.productId, partition: 'partition', regionMap };
     const made = [];
-    for (let i = 0; i < count; i++) made.push(await makeRecord(`text ${i}`, { ...of, created: fullMinute() - 60 * i }));
+    const now = fullMinute();
+    for (let i = 0; i < count; i++) made.push(await makeRecord(`text ${i}`, { ...of, created: now - 60 * i }));
     for (const { rows } of made) await store.insert(rows);
     return made.map(({ record }) => record);
   }

@@ -53,8 +53,9 @@ describe('AWS KMS', function () {
       const reversed = Object.fromEntries(Object.entries(store.regionMap).reverse());
       const one = (region) => ({ [region]: store.regionMap[region] });
       const maps = [store.regionMap, reversed, ...store.regions.map(one)];
+      const now = fullMinute();
       for (const [i, regionMap] of maps.entries()) {
-        const { record, rows } = await handMade(`text ${i}`, { regionMap, created: fullMinute() - 60 * i });
+        const { record, rows } = await handMade(`text ${i}`, { regionMap, created: now - 60 * i });
         await store.insert(rows);
         const session = store.factory().getSession('partition');
         assert.equal(session.decryptString(record), `text ${i}`);
