@@ -12,7 +12,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"asherah-napi/cloud/sqlstore"
@@ -21,7 +20,7 @@ import (
 
 // target is where to connect. secure nil: without TLS only. plain nil: with TLS only.
 type target struct {
-	secure, plain *connConfig
+	secure, plain *pgconn.Config
 	place         string
 }
 
@@ -89,7 +88,7 @@ func parse(c *Config) (*target, error) {
 	}
 	t := new(target)
 	for _, one := range []struct {
-		config   **connConfig
+		config   **pgconn.Config
 		mode     string
 		wanted   bool
 		fallback bool
@@ -174,12 +173,12 @@ func tlsMode(c *Config, s map[string]string) (string, error) {
 	return mode, nil
 }
 
-func makeConfig(settings map[string]string) (*connConfig, error) {
+func makeConfig(settings map[string]string) (*pgconn.Config, error) {
 	var text strings.Builder
 	for name, value := range settings {
 		text.WriteString(name + "='" + strings.NewReplacer(`\`, `\\`, `'`, `\'`).Replace(value) + "' ")
 	}
-	config, err := pgx.ParseConfig(text.String())
+	config, err := pgconn.ParseConfig(text.String())
 	if err != nil {
 		// Its words may quote the string.
 		if os.Getenv("PGSERVICE") != "" {
@@ -192,12 +191,10 @@ func makeConfig(settings map[string]string) (*connConfig, error) {
 			delete(config.RuntimeParams, name)
 		}
 	}
-	// One round trip a statement, and no prepared statements, which poolers lose.
-	config.DefaultQueryExecMode = pgx.QueryExecModeExec
-	return (*connConfig)(config), nil
+	return config, nil
 }
 
-func place(c *connConfig) string {
+func place(c *pgconn.Config) string {
 	var places []string
 	add := func(host string, port uint16) {
 		name := net.JoinHostPort(host, strconv.Itoa(int(port)))

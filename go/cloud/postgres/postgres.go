@@ -3,20 +3,19 @@
 // Package postgres keeps key rows in a table of a PostgreSQL server, which other Asherahs may share. created may be
 // TIMESTAMPTZ or TIMESTAMP (then in UTC), key_record TEXT, JSON or JSONB.
 //
-// The driver is pgx behind database/sql rather than pgx's own pool: that pool knows no limit for idle connections, and so
-// the options mean the same as with MySQL.
+// The driver is pgx's protocol layer behind database/sql rather than pgx with its own pool: that pool knows no limit for idle
+// connections, and so the options mean the same as with MySQL.
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
 	"strings"
 	"sync"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"asherah-napi/cloud/sqlstore"
 )
@@ -49,7 +48,7 @@ func New(c Config) (*Store, error) {
 		return nil, err
 	}
 	dialect := sqlstore.Dialect{
-		Name: "postgres", Place: target.place, Password: target.secure.password(target.plain),
+		Name: "postgres", Place: target.place, Password: cmp.Or(target.secure, target.plain).Password,
 		// In the session's time zone, UTC, created compares, and is stored, alike in both kinds of column: to_timestamp
 		// gives a date with time zone, which a column without one takes as its wall-clock time in UTC. The parameters
 		// have no type of their own, so that key_record takes the column's.
@@ -84,33 +83,23 @@ func New(c Config) (*Store, error) {
 	return sqlstore.Open(dialect, c.Pool(), connect), nil
 }
 
-type connConfig pgx.ConnConfig
-
-func (c *connConfig) password(other *connConfig) string {
-	if c == nil {
-		c = other
+func open(ctx context.Context, c *Config, config *pgconn.Config) (driver.Conn, error) {
+	pg, err := pgconn.ConnectConfig(ctx, config.Copy())
+	if err != nil {
+		return nil, err
 	}
-	return c.Password
+	connection := conn{pg}
+	if err := prepareSession(ctx, c, connection); err != nil {
+		_ = connection.Close()
+		return nil, err
+	}
+	return connection, nil
 }
 
-func open(ctx context.Context, c *Config, config *connConfig) (driver.Conn, error) {
-	return stdlib.GetConnector(pgx.ConnConfig(*config),
-		// No question to the server before each statement: the store tries again where a connection is dead.
-		stdlib.OptionShouldPing(func(context.Context, stdlib.ShouldPingParams) bool { return false }),
-		stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
-			err := prepareSession(ctx, c, conn)
-			if err != nil {
-				_ = conn.Close(ctx) // stdlib leaves it open
-			}
-			return err
-		}),
-	).Connect(ctx)
-}
-
-func prepareSession(ctx context.Context, c *Config, conn *pgx.Conn) error {
+func prepareSession(ctx context.Context, c *Config, connection conn) error {
 	// Asked for in the connection's start packet; a pooler between may not have passed it on.
-	if zone := conn.PgConn().ParameterStatus("TimeZone"); zone != "UTC" {
-		if _, err := conn.Exec(ctx, `SET TIME ZONE 'UTC'`); err != nil {
+	if connection.ParameterStatus("TimeZone") != "UTC" {
+		if _, err := connection.ExecContext(ctx, `SET TIME ZONE 'UTC'`, nil); err != nil {
 			return err
 		}
 	}
@@ -119,10 +108,9 @@ func prepareSession(ctx context.Context, c *Config, conn *pgx.Conn) error {
 	}
 	// PostgreSQL takes SET for any name with a dot in it, known or not; only asking for the value tells.
 	const name = "apg_write_forward.consistency_mode"
-	var value string
-	err := conn.QueryRow(ctx, `SELECT current_setting($1)`, name).Scan(&value)
+	_, err := connection.ExecContext(ctx, `SELECT current_setting('`+name+`')`, nil)
 	if err == nil {
-		_, err = conn.Exec(ctx, `SELECT set_config($1, $2, false)`, name, c.ReplicaReadConsistency)
+		_, err = connection.ExecContext(ctx, `SET `+name+` = '`+c.ReplicaReadConsistency+`'`, nil) // one of three words
 	}
 	if err != nil {
 		return c.ReplicaError(ctx, name, err)

@@ -9,8 +9,6 @@ import (
 	"net"
 	"strings"
 
-	"github.com/jackc/pgx/v5/stdlib"
-
 	"asherah-napi/cloud/sqlstore"
 )
 
@@ -55,10 +53,10 @@ func inspect(ctx context.Context, db *sql.DB) (*sqlstore.Schema, error) {
 	return schema, err
 }
 
-func lookAtServer(ctx context.Context, conn *sql.Conn) (*sqlstore.Server, error) {
+func lookAtServer(ctx context.Context, connection *sql.Conn) (*sqlstore.Server, error) {
 	s := new(sqlstore.Server)
-	err := conn.Raw(func(raw any) error {
-		switch c := raw.(*stdlib.Conn).Conn().PgConn().Conn().(type) {
+	err := connection.Raw(func(raw any) error {
+		switch c := raw.(conn).Conn().(type) {
 		case *tls.Conn:
 			s.TLS = tls.VersionName(c.ConnectionState().Version)
 		case *net.UnixConn:
@@ -69,7 +67,7 @@ func lookAtServer(ctx context.Context, conn *sql.Conn) (*sqlstore.Server, error)
 	if err != nil {
 		return nil, err
 	}
-	err = conn.QueryRowContext(ctx, `SELECT current_setting('server_version'), current_setting('transaction_read_only') = 'on', extract(epoch FROM clock_timestamp())::float8`).
+	err = connection.QueryRowContext(ctx, `SELECT current_setting('server_version'), current_setting('transaction_read_only') = 'on', extract(epoch FROM clock_timestamp())::float8`).
 		Scan(&s.Version, &s.ReadOnly, &s.Clock)
 	s.Version = "PostgreSQL " + strings.TrimSpace(s.Version)
 	return s, err
