@@ -15,7 +15,7 @@ const isElf = process.platform === 'linux';
 
 for (const [name, folder, megabytes] of [
   ['core', root, 4.5],
-  ['cloud', join(root, 'cloud'), 12],
+  ['cloud', join(root, 'cloud'), 14],
 ]) {
   describe(`the ${name} addon file`, () => linkage(name, resolve(folder), megabytes));
 }
