@@ -4,10 +4,11 @@
 // which keys are not found again or two partitions share one.
 
 const assert = require('node:assert/strict');
+const { randomBytes } = require('node:crypto');
 const { setTimeout: sleep } = require('node:timers/promises');
 const { configOn, newStore, openOn, STORES, withFactory } = require('./support/cloud-stores.js');
 const { RemoteSession } = require('./support/remote-session.js');
-const { MysqlDatabase, mysqlServers, need } = require('./support/services.js');
+const { MysqlDatabase, mysqlServers, need, PostgresDatabase } = require('./support/services.js');
 const { has } = require('./support/store.js');
 
 const SERVERS = ['MariaDB', 'MySQL 8', 'PostgreSQL'];
@@ -163,10 +164,12 @@ for (const name of SERVERS) {
     it('is read through a pool that is as large as it was told', async () => {
       const store = await newStore(name);
       const { database } = store;
+      // in another database, so that the connections which look on don't count
+      const elsewhere = isMysql(name) ? new MysqlDatabase(database) : new PostgresDatabase('postgres');
       const statement = isMysql(name)
-        ? 'SELECT id FROM information_schema.processlist WHERE db = ? AND id <> CONNECTION_ID()'
-        : 'SELECT pid AS id FROM pg_stat_activity WHERE datname = $1 AND pid <> pg_backend_pid()';
-      const connections = async () => (await database.query(statement, [database.name])).map(({ id }) => Number(id));
+        ? 'SELECT id FROM information_schema.processlist WHERE db = ?'
+        : 'SELECT pid AS id FROM pg_stat_activity WHERE datname = $1';
+      const connections = async () => (await elsewhere.query(statement, [database.name])).map(({ id }) => Number(id));
       const settle = async (want) => {
         let now;
         for (const end = Date.now() + 15_000; Date.now() < end; await sleep(100)) {
@@ -182,6 +185,7 @@ for (const name of SERVERS) {
         await settle((ids) => ids.length === 0); // close() closes them
       };
 
+      await settle((ids) => ids.length === 0); // those that made the table
       await withPool({ poolMaxOpen: 1 }, async (factory) => {
         let most = 0;
         let busy = true;
@@ -293,6 +297,9 @@ for (const name of ['MariaDB', 'MySQL 8']) {
 describe('connection strings', () => {
   need('mysql', 'postgres');
 
+  /** A user of the whole server, hence a name that no other run has. */
+  const oddUser = () => `o@d:d /?#${randomBytes(3).toString('hex')}`;
+
   const works = (connectionString, options = {}) =>
     withFactory(
       { metastore: 'rdbms', connectionString },
@@ -317,11 +324,10 @@ describe('connection strings', () => {
     ];
     for (const form of forms) await works(form);
     await works(database.url(), { sqlMetastoreDbType: 'mysql' });
-    await database.query(`CREATE USER 'o@d:d /?#'@'%' IDENTIFIED BY 'p@ss:w/o?r#d%'`);
-    await database.query(`GRANT ALL ON ${name}.* TO 'o@d:d /?#'@'%'`);
-    await works(
-      `mysql://${encodeURIComponent('o@d:d /?#')}:${encodeURIComponent('p@ss:w/o?r#d%')}@${host}:${port}/${name}`,
-    );
+    const odd = oddUser();
+    await database.query(`CREATE USER '${odd}'@'%' IDENTIFIED BY 'p@ss:w/o?r#d%'`);
+    await database.query(`GRANT ALL ON ${name}.* TO '${odd}'@'%'`);
+    await works(`mysql://${encodeURIComponent(odd)}:${encodeURIComponent('p@ss:w/o?r#d%')}@${host}:${port}/${name}`);
   });
 
   it('of PostgreSQL work in every form', async () => {
@@ -340,11 +346,12 @@ describe('connection strings', () => {
     ];
     for (const form of forms) await works(form);
     await works(database.url(), { sqlMetastoreDbType: 'postgresql' });
-    await database.query(`CREATE ROLE "o@d:d /?#" LOGIN SUPERUSER PASSWORD 'p@ss:w/o?r#d%''\\'`);
-    const odd = "p@ss:w/o?r#d%'\\";
-    await works(`postgres://${encodeURIComponent('o@d:d /?#')}:${encodeURIComponent(odd)}@${host}:${port}/${name}`);
-    const quoted = `'${odd.replace(/['\\]/g, '\\$&')}'`;
-    await works(`host=${host} port=${port} user='o@d:d /?#' password=${quoted} dbname=${name}`);
+    const odd = oddUser();
+    await database.query(`CREATE ROLE "${odd}" LOGIN SUPERUSER PASSWORD 'p@ss:w/o?r#d%''\\'`);
+    const secret = "p@ss:w/o?r#d%'\\";
+    await works(`postgres://${encodeURIComponent(odd)}:${encodeURIComponent(secret)}@${host}:${port}/${name}`);
+    const quoted = `'${secret.replace(/['\\]/g, '\\$&')}'`;
+    await works(`host=${host} port=${port} user='${odd}' password=${quoted} dbname=${name}`);
   });
 
   it('that are wrong are refused when the factory is made, by what is wrong', () => {
