@@ -67,7 +67,7 @@ export const wantsCredentials = 'WANTS_CREDENTIALS';
 /** Which addon a configuration needs. */
 export type AddonName = 'core' | 'cloud';
 
-const loaded: { core?: Addon; cloud?: Addon } = {};
+const loaded: { core: Addon | undefined; cloud: Addon | undefined } = { core: undefined, cloud: undefined };
 
 /**
  * The native module that serves a new factory. It is loaded by the first factory, not with the package, so that
@@ -82,21 +82,31 @@ const loaded: { core?: Addon; cloud?: Addon } = {};
  */
 export function loadAddon(needs: AddonName, option = ''): Addon {
   if (loaded.cloud !== undefined) return loaded.cloud;
-  if (needs === 'core') {
-    if (loaded.core !== undefined) return loaded.core;
-    if (isAlone() || !isMapped('cloud')) {
-      loaded.core = requireCore();
-      return loaded.core;
-    }
+  if (needs === 'cloud') {
+    loaded.cloud = requireCloud(option);
+    return loaded.cloud;
   }
-  loaded.cloud = requireCloud(option);
-  return loaded.cloud;
+  if (loaded.core !== undefined) return loaded.core;
+  if (!isAlone()) loaded.cloud = mappedCloud();
+  if (loaded.cloud !== undefined) return loaded.cloud;
+  loaded.core = requireCore();
+  return loaded.core;
+}
+
+/** The cloud addon, if it is in the process already and this copy of the package has it too. */
+function mappedCloud(): Addon | undefined {
+  if (!isMapped('cloud')) return undefined;
+  try {
+    return requireCloud('');
+  } catch {
+    return undefined; // another copy's; a configuration that does not need it must not fail for it
+  }
 }
 
 /** The other addon than `addon`, if this process has both: they must not have the same SQLite file open. */
 export function otherAddon(addon: Addon): Addon | undefined {
   if (addon === loaded.core) {
-    if (loaded.cloud === undefined && isMapped('cloud')) loaded.cloud = requireCloud('');
+    loaded.cloud ??= mappedCloud();
     return loaded.cloud;
   }
   if (loaded.core === undefined && isMapped('core')) loaded.core = requireCore();

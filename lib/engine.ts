@@ -22,7 +22,7 @@ export class Engine {
   readonly #cache: SessionCache | undefined;
 
   constructor(config: CheckedConfig) {
-    this.addon = loadAddon(config.addon, config.addonOption);
+    this.addon = servingAddon(config);
     this.#idLength = config.idLength;
     this.#warnings = new Warnings(config.onWarning);
     if (config.sessionCache !== undefined) {
@@ -145,6 +145,14 @@ export class Engine {
     forgottenSessions.unregister(session);
     this.addon.closeSession(session.handle);
   }
+}
+
+/** A SQLite file stays with the addon that has it open, if that one can serve the configuration at all. */
+function servingAddon({ addon: needs, addonOption, sqliteFile }: CheckedConfig): Addon {
+  const addon = loadAddon(needs, addonOption);
+  if (needs === 'cloud' || sqliteFile === undefined) return addon;
+  const other = otherAddon(addon);
+  return other?.hasSqliteFile(sqliteFile) ? other : addon;
 }
 
 function invalidPartition(got: string): Error {

@@ -148,7 +148,7 @@ describe('errors', () => {
     WARN_ASHERAH_REFRESH_FAILED: 'test/errors.test.js',
     WARN_ASHERAH_MEMORY_NOT_LOCKED: 'test/errors.test.js',
     WARN_ASHERAH_KMS_REGION_FAILED: 'test/cloud-kms-faults.test.js',
-    WARN_ASHERAH_PLAIN_CONNECTION: 'test/cloud-sql.test.js',
+    WARN_ASHERAH_PLAIN_CONNECTION: 'test/cloud-sql-tls.test.js',
   };
 
   for (const [code, reach] of Object.entries(cases)) {
