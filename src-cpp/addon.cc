@@ -15,6 +15,7 @@
 namespace asherah {
 
 const asherah_error *StartEngine() {
+  PrepareThread();
   static std::once_flag once;
   static asherah_host host = {OnJobDone, OnWarning};
   static asherah_error error;
@@ -26,10 +27,9 @@ const asherah_error *StartEngine() {
 namespace {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
-  PrepareThread();
+  AfterLoading();
   Environment *environment = Environment::Attach(env);
   if (environment == nullptr) return exports;
-  RestoreSignals();
   // The engine is started by openFactory: until its runtime, on a thread of its own, is up, JavaScript has other things to do.
 
   napi_value version;

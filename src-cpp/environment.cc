@@ -7,6 +7,7 @@
 
 #include "asherah.h"
 #include "errors.h"
+#include "signals.h"
 
 namespace asherah {
 namespace {
@@ -119,6 +120,7 @@ void Environment::Close() {
   }
   on_warning.clear();
   allocate_buffer_.Reset();
+  PrepareThread();
   asherah_env_close(id_);
 }
 

@@ -8,6 +8,7 @@
 #include "bytes.h"
 #include "calls.h"
 #include "errors.h"
+#include "signals.h"
 
 namespace asherah {
 namespace {
@@ -98,6 +99,7 @@ napi_value CloseFactory(napi_env env, napi_callback_info info) {
   Call<1> call(env, info);
   uint64_t factory;
   if (!call || !ReadHandle(env, call[0], kExpectedFactory, &factory)) return nullptr;
+  PrepareThread();
   asherah_factory_close(factory);
   Environment &environment = call.environment();
   if (environment.on_warning.count(factory) > 0) environment.Post(std::make_unique<NoMoreWarnings>(factory));
@@ -113,6 +115,7 @@ napi_value OpenSession(napi_env env, napi_callback_info info) {
   Input partition(*scratch.get(), Secrecy::kPublic);
   if (!partition.ReadString(env, call[1], "partition: expected a string.")) return nullptr;
   asherah_error error;
+  PrepareThread();
   uint64_t session = asherah_session_open(factory, partition.data(), partition.size(), &error);
   if (session == 0) return Throw(env, error);
   napi_value handle = HandleToNumber(env, session);
@@ -124,6 +127,7 @@ napi_value CloseSession(napi_env env, napi_callback_info info) {
   Call<1> call(env, info);
   uint64_t session;
   if (!call || !ReadHandle(env, call[0], kExpectedSession, &session)) return nullptr;
+  PrepareThread();
   asherah_session_close(session);
   return nullptr;
 }
@@ -137,6 +141,7 @@ napi_value SetCredentials(napi_env env, napi_callback_info info) {
   Input credentials(*scratch.get(), Secrecy::kPlaintext);
   if (!credentials.ReadString(env, call[1], "credentials: expected a string.")) return nullptr;
   asherah_error error;
+  PrepareThread();
   if (asherah_set_credentials(factory, credentials.data(), credentials.size(), &error) != 0) return Throw(env, error);
   return nullptr;
 }
@@ -149,6 +154,7 @@ napi_value HasSqliteFile(napi_env env, napi_callback_info info) {
   Input path(*scratch.get(), Secrecy::kPublic);
   if (!path.ReadString(env, call[0], "path: expected a string.")) return nullptr;
   napi_value has;
+  PrepareThread();
   if (napi_get_boolean(env, asherah_has_sqlite_file(path.data(), path.size()) != 0, &has) != napi_ok) {
     return ThrowNodeApiFailed(env, "napi_get_boolean");
   }
@@ -163,6 +169,7 @@ napi_value Stats(napi_env env, napi_callback_info info) {
   }
   ScratchLease scratch(call.environment());
   if (scratch.get() == nullptr) return ThrowTooLarge(env, "working memory", sizeof(Scratch));
+  PrepareThread();
   int64_t size = asherah_stats(factory, scratch.get()->out, Scratch::kSize);
   if (size < 0) return ThrowTooLarge(env, "stats", Scratch::kSize);
   napi_value json;

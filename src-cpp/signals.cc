@@ -6,6 +6,7 @@
 #include <signal.h>
 
 #include <iterator>
+#include <mutex>
 
 #include "asherah.h"
 
@@ -42,22 +43,29 @@ __attribute__((constructor(101))) void BeforeGo() {
 
 }  // namespace
 
-void RestoreSignals() {
-  for (size_t i = 0; i < std::size(given_back); i++) {
-    if (known[i]) (void)sigaction(given_back[i], &before[i], nullptr);
-  }
+void AfterLoading() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    for (size_t i = 0; i < std::size(given_back); i++) {
+      if (known[i]) (void)sigaction(given_back[i], &before[i], nullptr);
+    }
+  });
+  Unblock();
 }
 
 void PrepareThread() {
+  static thread_local bool prepared = false;
+  if (prepared) return;
   Block();
   asherah_prepare_thread();
   Unblock();
+  prepared = true;
 }
 
 }  // namespace asherah
 #else
 namespace asherah {
-void RestoreSignals() {}
+void AfterLoading() {}
 void PrepareThread() {}
 }  // namespace asherah
 #endif

@@ -13,10 +13,10 @@
 
 namespace asherah {
 
-/** Gives back what Go took and does not need. Once per process, after the Go runtime is up. */
-void RestoreSignals();
+/** When this library was loaded: gives back what Go took and does not need, and unblocks the signals of the loading thread. */
+void AfterLoading();
 
-/** Before anything else calls Go on a thread, and at once on the one that loaded this library: its signals are blocked. */
+/** Before the first call into Go on a thread of the host's; waits until Go is up. Later calls on that thread do nothing. */
 void PrepareThread();
 
 }  // namespace asherah
