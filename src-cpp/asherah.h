@@ -32,7 +32,7 @@ typedef struct asherah_error {
 
 #define ASHERAH_OP_ENCRYPT 1
 #define ASHERAH_OP_DECRYPT 2
-#define ASHERAH_OP_VERIFY 3        /* of a factory; out is a JSON array, see go/check */
+#define ASHERAH_OP_VERIFY 3 /* of a factory; out is a JSON array, see go/check */
 #define ASHERAH_OP_CREATE_SCHEMA 4 /* of a factory; out is the JSON text true or false: whether it made one */
 
 /* One asynchronous call. The C++ layer allocates it and fills in the first part; from asherah_submit until host.job_done

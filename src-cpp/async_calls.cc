@@ -61,7 +61,8 @@ class Job final : public Event, public asherah_job {
     if (op == ASHERAH_OP_ENCRYPT) return RecordToString(to.env(), out, result);
     if (op == ASHERAH_OP_DECRYPT) return to.NewBuffer(out, static_cast<size_t>(result));
     napi_value json;
-    if (napi_create_string_utf8(to.env(), reinterpret_cast<char *>(out), static_cast<size_t>(result), &json) == napi_ok) {
+    if (napi_create_string_utf8(to.env(), reinterpret_cast<char *>(out), static_cast<size_t>(result), &json) ==
+        napi_ok) {
       return json;
     }
     return ThrowNodeApiFailed(to.env(), "napi_create_string_utf8");
