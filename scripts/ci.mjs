@@ -94,7 +94,7 @@ async function install(name, ...packages) {
 /** A copy of the sources without what was built. Its packages are those of the project, but for its own half. */
 function freshTree(name) {
   const tree = join(work, name);
-  const leave = new Set(['node_modules', 'build', 'dist', '.git']);
+  const leave = new Set(['node_modules', 'build', 'cloud/build', 'dist', '.git']);
   cpSync(root, tree, {
     recursive: true,
     filter: (path) => !leave.has(path.slice(root.length + 1)) && !/node_modules/.test(path),
