@@ -12,7 +12,7 @@ const MB = 1_000_000;
 // In full these are the caches' defaults. Every call meets a partition that has left them: the worst case there is.
 const scale = full
   ? { calls: 1_000_000, partitions: 100_000, parts: 100, intermediateKeys: 1000, sessions: 1000 }
-  : { calls: 50_000, partitions: 5_000, parts: 10, intermediateKeys: 100, sessions: 100 };
+  : { calls: 50_000, partitions: 5_000, parts: 5, intermediateKeys: 100, sessions: 100 };
 
 describe('many more partitions than the caches hold', function () {
   this.timeout(full ? 0 : 120_000);
