@@ -36,14 +36,22 @@ type watchedStore struct {
 	before func(id string, created int64) // called before a Store
 }
 
-func (w *watchedStore) Load(ctx context.Context, id string, created int64) (*record.KeyRecord, error) {
+// asked counts a question, and answers it as a store in trouble does.
+func (w *watchedStore) asked(ctx context.Context) error {
 	w.loads.Add(1)
 	if err := w.broken.Load(); err != nil {
-		return nil, *err
+		return *err
 	}
 	if w.hangs.Load() {
 		<-ctx.Done()
-		return nil, ctx.Err()
+		return ctx.Err()
+	}
+	return nil
+}
+
+func (w *watchedStore) Load(ctx context.Context, id string, created int64) (*record.KeyRecord, error) {
+	if err := w.asked(ctx); err != nil {
+		return nil, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -56,13 +64,8 @@ func (w *watchedStore) Load(ctx context.Context, id string, created int64) (*rec
 }
 
 func (w *watchedStore) LoadLatest(ctx context.Context, id string) (*record.KeyRecord, error) {
-	w.loads.Add(1)
-	if err := w.broken.Load(); err != nil {
-		return nil, *err
-	}
-	if w.hangs.Load() {
-		<-ctx.Done()
-		return nil, ctx.Err()
+	if err := w.asked(ctx); err != nil {
+		return nil, err
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
