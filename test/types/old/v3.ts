@@ -87,8 +87,8 @@ async function async(): Promise<string> {
   const bytes: Buffer = await decrypt_async('partition', record);
   const again: string = await encrypt_string_async('partition', bytes.toString());
   const text: string = await decrypt_string_async('partition', again);
-  const done: void = await shutdown_async();
-  void done;
+  const done: Promise<void> = shutdown_async();
+  await done;
   return text;
 }
 
