@@ -127,3 +127,10 @@ export function otherAddon(addon: Addon): Addon | undefined {
   if (loaded.core === undefined && isMapped('core')) loaded.core = requireCore();
   return loaded.core;
 }
+
+/** Those addons that any thread of this process has loaded, as far as can be known. Loads none that nobody has. */
+export function presentAddons(): Addon[] {
+  if (loaded.core === undefined && isMapped('core')) loaded.core = requireCore();
+  loaded.cloud ??= mappedCloud();
+  return [loaded.core, loaded.cloud].filter((addon) => addon !== undefined);
+}
