@@ -2,7 +2,7 @@
 import { loadAddon } from './addon.js';
 import { checkConfig } from './config.js';
 import { asyncDispose, dispose } from './dispose.js';
-import { Engine } from './engine.js';
+import { type Engine, openEngine } from './engine.js';
 import { closed, wrongReceiver } from './errors.js';
 import type { SessionFactoryConfig } from './options.js';
 import { newSession, type Session } from './session.js';
@@ -34,7 +34,7 @@ export class SessionFactory implements Disposable, AsyncDisposable {
     // Early: Go's runtime starts on a thread of its own, while the rest of the configuration is checked.
     const checked = checkConfig(config, loadAddon);
     try {
-      this.#engine = new Engine(checked);
+      this.#engine = openEngine(checked);
     } finally {
       checked.masterKey?.fill(0);
     }
