@@ -42,7 +42,8 @@ describe('the package loaded twice', () => {
       assert.equal(esm.default[name], asherah[name], name);
       assert.equal(asherah.default[name], asherah[name], name);
     }
-    assert.equal(Object.keys(asherah.default).length, Object.keys(asherah).length - 1);
+    const extra = Object.keys(asherah).filter((name) => !(name in asherah.default));
+    assert.deepEqual(extra.sort(), ['__binary', 'default']);
   });
 
   it('has errors that each copy takes for its own', () => {
