@@ -32,6 +32,7 @@ const ON_ONE_NODE = [
   'interop',
   'key-memory',
   'linkage',
+  'old-types',
   'packaging',
   'services',
   'types',
@@ -180,6 +181,9 @@ const STEPS = {
     await step('smoke on Deno', bin('deno'), ['run', '-A', '--v8-flags=--expose-gc', 'test/runtimes.mjs'], {
       count: 'mocha',
     });
+    const env = { ASHERAH_TEST_BUN: bin('bun'), ASHERAH_TEST_DENO: bin('deno') };
+    const samples = [MOCHA, '--no-config', 'test/old-samples.test.js'];
+    await step('programs of the older packages on Bun and Deno', 'node', samples, { count: 'mocha', env });
   },
   async sanitizers() {
     const built = await step('sanitized build', 'npm', ['run', 'build:debug']);
