@@ -112,10 +112,11 @@ export class Engine {
   }
 
   #warnOfChoices(config: CheckedConfig): void {
+    for (const { code, message } of config.warnings) this.#warnings.tellOfChoice(code, message, message);
     if (config.isTestKms) {
       this.#warnings.tellOfChoice(
         'WARN_ASHERAH_TEST_KMS',
-        "kms 'test-debug-static' encrypts with a key that is public: data is not protected. Use kms 'static' with a key of your own.",
+        "kms 'test-debug-static' (or KMS 'static' without a key) encrypts with a key that is public: data is not protected. Use kms 'static' with a key of your own.",
       );
     }
     if (config.isMemoryMetastore) {

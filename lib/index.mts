@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 export type {
+  AsherahConfig,
+  AsherahConfigCompat,
   AsherahErrorCode,
   AsherahWarning,
   AsherahWarningCode,

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+export type { AsherahConfig, AsherahConfigCompat } from './compat-options.js';
 export { AsherahError, type AsherahErrorCode } from './errors.js';
 export type { Data, DataRowRecord } from './input.js';
 export { type LoadCloudOptions, loadCloud } from './load-cloud.js';
