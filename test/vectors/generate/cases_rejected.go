@@ -94,7 +94,7 @@ func rejectedRecords() []spec {
 		text("record-in-an-array", "", func(t string) string { return "[" + t + "]" }),
 		text("record-null", "", func(string) string { return "null" }),
 		text("record-of-no-characters", "", func(string) string { return "" }),
-		text("record-not-json", "", strings.ToUpper),
+		text("record-not-json", "with single quotes", func(t string) string { return strings.ReplaceAll(t, `"`, "'") }),
 	}
 }
 
