@@ -7,7 +7,7 @@ import { isUsageError, readOptions, USAGE } from './harness/options.mjs';
 import { documentation, report } from './harness/report.mjs';
 import { rounds, trial } from './harness/run.mjs';
 import { buildOfficialGo, installRivals } from './harness/setup.mjs';
-import { BARE, CLOUD, OURS, peers, RIVALS } from './rivals/index.mjs';
+import { BARE, CLOUD, OURS, peers, RIVALS, WAYS } from './rivals/index.mjs';
 import { apisOf, describe, load as loadPeer } from './rivals/peer.mjs';
 
 function contenders(options) {
@@ -48,6 +48,17 @@ async function measure(node, field, options) {
       field.map((contender) => ({ kind: 'call', contender, mode: 'flight', size: 1024, width: 32, op, time })),
     );
     result.flight = await rounds('calls in flight', node, jobs, trials);
+  }
+  if (wants('ways')) {
+    const ways = [...field.filter(({ name }) => name === OURS), ...WAYS];
+    const jobs = ['sync', 'async'].flatMap((mode) =>
+      [64, 1024].flatMap((size) =>
+        ['encrypt', 'decrypt'].flatMap((op) =>
+          ways.map((contender) => ({ kind: 'call', contender, mode, size, op, time })),
+        ),
+      ),
+    );
+    result.ways = await rounds('ways', node, jobs, trials);
   }
   if (wants('session')) {
     const jobs = [1, 500].flatMap((partitions) =>

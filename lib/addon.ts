@@ -57,6 +57,21 @@ export interface Addon {
   /** Whether a factory of this addon keeps its keys in this SQLite file. */
   hasSqliteFile(path: string): boolean;
 
+  /**
+   * Makes an open factory this addon's static instance, which every thread of the process finds by {@link getStatic}. It
+   * outlives the thread that opened it; {@link closeFactory}, called by any thread, ends it. A session of it ends with the
+   * thread that opened the session.
+   *
+   * @param settings for whoever finds it; nothing secret
+   * @returns false: there is one already, nothing was done
+   */
+  setStatic(factory: number, settings: string): boolean;
+  /**
+   * The static instance, if there is one: the same object as long as it is the same instance. Costs little, and does not
+   * start the engine.
+   */
+  getStatic(): { readonly factory: number; readonly settings: string } | undefined;
+
   /** Counts for tests and diagnostics, as JSON; factory 0 is the whole process. */
   stats(factory: number): string;
 }
@@ -111,4 +126,11 @@ export function otherAddon(addon: Addon): Addon | undefined {
   }
   if (loaded.core === undefined && isMapped('core')) loaded.core = requireCore();
   return loaded.core;
+}
+
+/** Those addons that any thread of this process has loaded, as far as can be known. Loads none that nobody has. */
+export function presentAddons(): Addon[] {
+  if (loaded.core === undefined && isMapped('core')) loaded.core = requireCore();
+  loaded.cloud ??= mappedCloud();
+  return [loaded.core, loaded.cloud].filter((addon) => addon !== undefined);
 }

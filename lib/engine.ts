@@ -1,44 +1,47 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type Addon, loadAddon, otherAddon, wantsCredentials } from './addon.js';
+import type { Addon } from './addon.js';
 import { isWellFormed } from './checks.js';
 import type { CheckedConfig } from './config.js';
-import { Credentials } from './credentials.js';
 import { describe, fromNative, unexpected } from './errors.js';
+import { type Opened, openFactory } from './opening.js';
 import { NativeSession, SessionCache } from './session-cache.js';
-import { type AsherahWarningCode, Warnings } from './warnings.js';
+
+/** What sessions are made by, in every thread that uses the factory: so it can be written as JSON. */
+export interface SessionSettings {
+  /** At least the UTF-16 units of the ids in every record, the partition's not counted. */
+  readonly idLength: number;
+  /** Absent: sessions are not cached. */
+  readonly sessionCache?: { readonly maxSize: number; readonly maxAgeMs: number } | undefined;
+}
+
+/** Opens a factory. What is forgotten without close() is closed once it is collected. */
+export function openEngine(config: CheckedConfig): Engine {
+  const { addon, handle, listeners } = openFactory(config);
+  const { idLength, sessionCache } = config;
+  const engine = new Engine(addon, handle, { idLength, sessionCache }, listeners);
+  forgottenFactories.register(engine, { addon, handle }, engine);
+  return engine;
+}
 
 /**
- * The native side of one `SessionFactory`. Its sessions hold it too, so that they go on working when the factory object
+ * One thread's hold on a factory of an addon. Its sessions hold it too, so that they go on working when the factory object
  * itself is forgotten.
  */
 export class Engine {
-  readonly addon: Addon;
   isClosed = false;
-  readonly #handle: number;
-  readonly #idLength: number;
-  readonly #warnings: Warnings;
-  /** Held here alone: the user's function may refer to the factory, see {@link #open}. */
-  readonly #credentials: Credentials | undefined;
   readonly #cache: SessionCache | undefined;
 
-  constructor(config: CheckedConfig) {
-    this.addon = servingAddon(config);
-    this.#idLength = config.idLength;
-    this.#warnings = new Warnings(config.onWarning);
-    if (config.sessionCache !== undefined) {
-      const { maxSize, maxAgeMs } = config.sessionCache;
+  constructor(
+    readonly addon: Addon,
+    readonly handle: number,
+    readonly settings: SessionSettings,
+    /** Held, not used. */
+    readonly listeners?: Opened['listeners'],
+  ) {
+    if (settings.sessionCache !== undefined) {
+      const { maxSize, maxAgeMs } = settings.sessionCache;
       this.#cache = new SessionCache(maxSize, maxAgeMs, (session) => this.#closeUnused(session));
     }
-    const events: { credentials?: WeakRef<Credentials> } = {};
-    this.#handle = this.#open(config, events);
-    if (config.awsCredentials !== undefined) {
-      this.#credentials = new Credentials(config.awsCredentials, this.addon, this.#handle);
-      events.credentials = new WeakRef(this.#credentials);
-      // Ahead of time: a synchronous call can't wait for a function that returns a promise.
-      void this.#credentials.refresh();
-    }
-    forgottenFactories.register(this, { addon: this.addon, handle: this.#handle }, this);
-    this.#warnOfChoices(config);
   }
 
   /** The session of a partition, with one user more. Give it back to {@link release}. */
@@ -56,24 +59,29 @@ export class Engine {
 
   /** UTF-16 units of the ids in a record of this partition. */
   idLength(session: NativeSession): number {
-    return this.#idLength + session.partition.length;
+    return this.settings.idLength + session.partition.length;
   }
 
-  /** Closes the native sessions with it. */
+  /** Closes the factory, and with it the native sessions of all threads. */
   close(): void {
     if (this.isClosed) return;
     this.isClosed = true;
     this.#cache?.clear();
+    this.outlive();
+    this.addon.closeFactory(this.handle);
+  }
+
+  /** From now on the factory stays open when this object is forgotten. */
+  outlive(): void {
     forgottenFactories.unregister(this);
-    this.addon.closeFactory(this.#handle);
   }
 
   async verify(): Promise<string> {
-    return this.#ask(() => this.addon.verify(this.#handle));
+    return this.#ask(() => this.addon.verify(this.handle));
   }
 
   async createSchema(): Promise<boolean> {
-    return (await this.#ask(() => this.addon.createSchema(this.#handle))) === 'true';
+    return (await this.#ask(() => this.addon.createSchema(this.handle))) === 'true';
   }
 
   async #ask(call: () => Promise<string>): Promise<string> {
@@ -84,55 +92,12 @@ export class Engine {
     }
   }
 
-  #open(config: CheckedConfig, events: { credentials?: WeakRef<Credentials> }): number {
-    // The addon holds the function as long as the factory is open: were the user's onWarning in it, which may well refer
-    // to the factory, a forgotten factory could never be collected.
-    const warnings = new WeakRef(this.#warnings);
-    let handle: number;
-    try {
-      handle = this.addon.openFactory(config.engine, config.masterKey, (code, message) => {
-        if (code === wantsCredentials) void events.credentials?.deref()?.refresh();
-        else warnings.deref()?.tell(code as AsherahWarningCode, message);
-      });
-    } catch (error) {
-      throw fromNative(error);
-    }
-    // Only now, when the other addon can see that this one has the file: of two that open it at once none may miss it.
-    if (config.sqliteFile !== undefined && otherAddon(this.addon)?.hasSqliteFile(config.sqliteFile)) {
-      this.addon.closeFactory(handle);
-      throw unexpected(
-        'ERR_ASHERAH_METASTORE_BUSY',
-        'config.connectionString',
-        "a SQLite file that only one of this process's two native addons has open",
-        'one that the other has open',
-        'Close the factory that uses it first, or call loadCloud() before the first factory: then one addon serves all.',
-      );
-    }
-    return handle;
-  }
-
-  #warnOfChoices(config: CheckedConfig): void {
-    for (const { code, message } of config.warnings) this.#warnings.tellOfChoice(code, message, message);
-    if (config.isTestKms) {
-      this.#warnings.tellOfChoice(
-        'WARN_ASHERAH_TEST_KMS',
-        "kms 'test-debug-static' (or KMS 'static' without a key) encrypts with a key that is public: data is not protected. Use kms 'static' with a key of your own.",
-      );
-    }
-    if (config.isMemoryMetastore) {
-      this.#warnings.tellOfChoice(
-        'WARN_ASHERAH_MEMORY_METASTORE',
-        "metastore 'memory' loses all keys when the factory closes: records become unreadable. Use metastore 'sqlite' to keep them.",
-      );
-    }
-  }
-
   #openSession(partition: string): NativeSession {
     // Two partitions must not become one because UTF-8 replaces what it can't hold.
     if (!isWellFormed(partition)) throw invalidPartition('a string with half a surrogate pair');
     let session: NativeSession;
     try {
-      session = new NativeSession(this, this.addon.openSession(this.#handle, partition), partition);
+      session = new NativeSession(this, this.addon.openSession(this.handle, partition), partition);
     } catch (error) {
       throw fromNative(error);
     }
@@ -148,25 +113,19 @@ export class Engine {
   }
 }
 
-/** A SQLite file stays with the addon that has it open, if that one can serve the configuration at all. */
-function servingAddon({ addon: needs, addonOption, sqliteFile }: CheckedConfig): Addon {
-  const addon = loadAddon(needs, addonOption);
-  if (needs === 'cloud' || sqliteFile === undefined) return addon;
-  const other = otherAddon(addon);
-  return other?.hasSqliteFile(sqliteFile) ? other : addon;
-}
-
 function invalidPartition(got: string): Error {
   return unexpected(
     'ERR_ASHERAH_INVALID_ARGUMENT',
     'partition',
     'a non-empty string of well-formed Unicode',
     got,
-    'Pass the id of whom the data belongs to, such as a user id.',
+    got === 'an empty string'
+      ? 'A partition id cannot be empty: pass the id of whom the data belongs to, such as a user id.'
+      : 'Pass the id of whom the data belongs to, such as a user id.',
   );
 }
 
-// What is forgotten without close() is closed once it is collected. The addon ignores the handles of what is closed.
+// The addon ignores the handles of what is closed.
 interface Forgotten {
   readonly addon: Addon;
   readonly handle: number;

@@ -17,6 +17,8 @@ export const errorCodes = [
   'ERR_ASHERAH_INVALID_KEY_RECORD',
   'ERR_ASHERAH_NOT_UTF8',
   'ERR_ASHERAH_CLOSED',
+  'ERR_ASHERAH_NOT_SET_UP',
+  'ERR_ASHERAH_ALREADY_SET_UP',
   'ERR_ASHERAH_WRONG_RECEIVER',
   'ERR_ASHERAH_METASTORE',
   'ERR_ASHERAH_METASTORE_BUSY',
@@ -116,12 +118,13 @@ export function wrongReceiver(className: string, method: string, receiver: unkno
 }
 
 export function closed(className: 'Session' | 'SessionFactory'): AsherahError {
+  const isSession = className === 'Session';
   return unexpected(
     'ERR_ASHERAH_CLOSED',
     className,
     'an open one',
-    'a closed one',
-    className === 'Session'
+    `a closed one: the ${isSession ? 'session' : 'factory'} is closed`,
+    isSession
       ? 'Get another with factory.getSession(), and close it after its last call.'
       : 'Close a factory only when the last of its sessions is done, or make another factory.',
   );

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-export type { AsherahConfig, AsherahConfigCompat } from './compat-options.js';
-export { AsherahError, type AsherahErrorCode } from './errors.js';
-export type { Data, DataRowRecord } from './input.js';
-export { type LoadCloudOptions, loadCloud } from './load-cloud.js';
-export type { AwsCredentials, AwsCredentialsFunction, SessionFactoryConfig } from './options.js';
-export { Session } from './session.js';
-export { SessionFactory } from './session-factory.js';
-export type { Verification, VerificationCheck } from './verification.js';
-export type { AsherahWarning, AsherahWarningCode } from './warnings.js';
+import * as asherah from './api.js';
+import { coreFile } from './load.js';
+
+export * from './api.js';
+/** All of it as one object, for `import asherah from 'asherah-napi'`. */
+export default asherah;
+
+/** The path of the core addon's file, as in `asherah` 4; `undefined` where none is found. */
+export declare const __binary: string | undefined;
+
+// Looked for when somebody asks. (The bundle is a CommonJS module: `module` is its own.)
+Object.defineProperty(module.exports, '__binary', { enumerable: true, get: coreFile });

@@ -6,8 +6,8 @@ import { AsherahError, describe, unexpected } from './errors.js';
 /** What can be encrypted: a string (its UTF-8 bytes) or the raw bytes of any buffer or view, a `Float64Array` included. */
 export type Data = string | ArrayBufferView | ArrayBufferLike;
 
-/** What can be decrypted: the JSON text that encrypt returned, as a string or as its UTF-8 bytes (`Buffer` is one). */
-export type DataRowRecord = string | Uint8Array;
+/** What can be decrypted: the JSON text that encrypt returned, as a string or as its UTF-8 bytes in any buffer or view. */
+export type DataRowRecord = string | ArrayBufferView | ArrayBufferLike;
 
 /**
  * Checks a value to encrypt.
@@ -23,9 +23,7 @@ export function toData(value: unknown, idLength: number): string | Uint8Array {
 /** Checks a value to decrypt; what the text says is checked by the engine. */
 export function toRecord(value: unknown): string | Uint8Array {
   if (typeof value === 'string') return value;
-  const record = types.isUint8Array(value)
-    ? toBytes(value, 'record', recordExpected, recordRemedy)
-    : rejectRecord(value);
+  const record = toBytes(value, 'record', recordExpected, recordRemedy);
   if (record.length > constants.MAX_STRING_LENGTH) {
     throw tooLarge('record', constants.MAX_STRING_LENGTH, record.length, 'No record that encrypt returned is longer.');
   }
@@ -34,20 +32,8 @@ export function toRecord(value: unknown): string | Uint8Array {
 
 const dataExpected = 'a string, Buffer, ArrayBuffer or view of one';
 const dataRemedy = 'Turn other values into one first, for example with JSON.stringify().';
-const recordExpected = 'the data row record as a string, Buffer or Uint8Array';
-const recordRemedy = 'Pass the JSON text that encrypt returned.';
-
-function rejectRecord(value: unknown): never {
-  throw unexpected(
-    'ERR_ASHERAH_INVALID_ARGUMENT',
-    'record',
-    recordExpected,
-    describe(value),
-    value !== null && typeof value === 'object' && !ArrayBuffer.isView(value) && !types.isAnyArrayBuffer(value)
-      ? 'Pass the JSON text that encrypt returned, not the object it describes.'
-      : recordRemedy,
-  );
-}
+const recordExpected = 'the data row record as a string, Buffer, ArrayBuffer or view of one';
+const recordRemedy = 'Pass the JSON text that encrypt returned, not the object it describes.';
 
 function toBytes(value: unknown, argument: string, expected: string, remedy: string): Uint8Array {
   let bytes: Uint8Array | undefined;

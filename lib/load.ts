@@ -22,6 +22,15 @@ export function requireCloud(option: string): Addon {
   return checked('asherah-napi-cloud', () => require('asherah-napi-cloud'), option);
 }
 
+/** The file of the core addon, without loading it; `undefined`: there is none for this platform. */
+export function coreFile(): string | undefined {
+  try {
+    return usualFile() ?? require('node-gyp-build').resolve(packageRoot);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Where the addon nearly always is, in the order of node-gyp-build; `undefined`: it has to be looked for. */
 function usualFile(): string | undefined {
   if (process.env.PREBUILDS_ONLY || process.env.ASHERAH_NAPI_PREBUILD) return undefined;

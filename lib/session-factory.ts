@@ -3,7 +3,7 @@ import { loadAddon } from './addon.js';
 import type { AsherahConfig } from './compat-options.js';
 import { checkConfig } from './config.js';
 import { asyncDispose, dispose } from './dispose.js';
-import { Engine } from './engine.js';
+import { type Engine, openEngine } from './engine.js';
 import { closed, wrongReceiver } from './errors.js';
 
 import { newSession, type Session } from './session.js';
@@ -35,7 +35,7 @@ export class SessionFactory implements Disposable, AsyncDisposable {
     // Early: Go's runtime starts on a thread of its own, while the rest of the configuration is checked.
     const checked = checkConfig(config, { prepare: loadAddon });
     try {
-      this.#engine = new Engine(checked);
+      this.#engine = openEngine(checked);
     } finally {
       checked.masterKey?.fill(0);
     }

@@ -1,17 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
-import { isUtf8 } from 'node:buffer';
-import type { Addon } from './addon.js';
 import { asyncDispose, dispose } from './dispose.js';
-import { AsherahError, closed, fromNative, unexpected, wrongReceiver } from './errors.js';
-import { type Data, type DataRowRecord, toData, toRecord } from './input.js';
+import { closed, unexpected, wrongReceiver } from './errors.js';
+import type { Data, DataRowRecord } from './input.js';
+import * as operations from './operations.js';
 import type { NativeSession } from './session-cache.js';
-
-/**
- * Up to this size (bytes, or UTF-16 units of a string) an asynchronous call whose keys are in memory does the work at
- * once: that takes less time than a thread and the way back. Measured on 2026-11-22 (Node 20, 2 cores): 64 KB take 45 us at
- * once and 130 us over a thread, 92 us with 16 calls in flight; `npm run bench` shows both, one on each side of the limit.
- */
-const inlineLimit = 64 * 1024;
 
 const constructorKey = Symbol('Session');
 
@@ -59,25 +51,22 @@ export class Session implements Disposable, AsyncDisposable {
    * @returns the data row record, JSON text of about 4/3 of the data's size plus 230 bytes; at most 536870888 characters
    */
   encrypt(data: Data): string {
-    const native = open(this, 'encrypt');
-    const input = toData(data, native.engine.idLength(native));
-    try {
-      return native.engine.addon.encrypt(native.handle, input);
-    } catch (error) {
-      throw fromNative(error);
-    }
+    return operations.encrypt(open(this, 'encrypt'), data);
   }
 
   /** As {@link encrypt}, without blocking the thread. */
   async encryptAsync(data: Data): Promise<string> {
-    const native = open(this, 'encryptAsync');
-    const input = toData(data, native.engine.idLength(native));
-    const { engine, handle } = native;
-    return inBackground(
-      native,
-      input.length <= inlineLimit ? () => engine.addon.encryptHot(handle, input) : undefined,
-      () => engine.addon.encryptAsync(handle, input),
-    );
+    return operations.encryptAsync(open(this, 'encryptAsync'), data);
+  }
+
+  /** The same as {@link encrypt}, under the name it has in `asherah` 4. */
+  encryptString(data: Data): string {
+    return operations.encrypt(open(this, 'encryptString'), data);
+  }
+
+  /** The same as {@link encryptAsync}. */
+  async encryptStringAsync(data: Data): Promise<string> {
+    return operations.encryptAsync(open(this, 'encryptStringAsync'), data);
   }
 
   /**
@@ -89,18 +78,12 @@ export class Session implements Disposable, AsyncDisposable {
    *   `ERR_ASHERAH_AUTHENTICATION_FAILED`
    */
   decrypt(record: DataRowRecord): Buffer {
-    const native = open(this, 'decrypt');
-    const input = toRecord(record);
-    try {
-      return toBuffer(native.engine.addon.decrypt(native.handle, input, shortPlaintext));
-    } catch (error) {
-      throw fromNative(error);
-    }
+    return operations.decrypt(open(this, 'decrypt'), record);
   }
 
   /** As {@link decrypt}, without blocking the thread. */
   async decryptAsync(record: DataRowRecord): Promise<Buffer> {
-    return decryptInBackground(open(this, 'decryptAsync'), record);
+    return operations.decryptAsync(open(this, 'decryptAsync'), record);
   }
 
   /**
@@ -109,20 +92,12 @@ export class Session implements Disposable, AsyncDisposable {
    * @throws AsherahError also `ERR_ASHERAH_NOT_UTF8`: nothing is replaced in silence, use `decrypt` for other data
    */
   decryptString(record: DataRowRecord): string {
-    const native = open(this, 'decryptString');
-    const input = toRecord(record);
-    let data: string | Buffer;
-    try {
-      data = native.engine.addon.decryptString(native.handle, input);
-    } catch (error) {
-      throw fromNative(error);
-    }
-    return typeof data === 'string' ? data : toUtf8(data);
+    return operations.decryptString(open(this, 'decryptString'), record);
   }
 
   /** As {@link decryptString}, without blocking the thread. */
   async decryptStringAsync(record: DataRowRecord): Promise<string> {
-    return toUtf8(await decryptInBackground(open(this, 'decryptStringAsync'), record));
+    return operations.decryptStringAsync(open(this, 'decryptStringAsync'), record);
   }
 
   /** Ends the use of this object; asynchronous calls in flight still finish. More calls of it do nothing. */
@@ -165,65 +140,4 @@ function close(receiver: unknown, method: string): void {
   if (native === undefined) return;
   forget(receiver);
   native.engine.release(native);
-}
-
-function decryptInBackground(native: NativeSession, record: DataRowRecord): Promise<Buffer> {
-  const input = toRecord(record);
-  const { engine, handle } = native;
-  return inBackground(
-    native,
-    input.length <= inlineLimit ? () => decryptHot(engine.addon, handle, input) : undefined,
-    () => engine.addon.decryptAsync(handle, input),
-  );
-}
-
-/** `async`, so that V8 adds the waiting functions of the caller to an error's stack. */
-async function inBackground<T>(
-  native: NativeSession,
-  hot: (() => T | undefined) | undefined,
-  cold: () => Promise<T>,
-): Promise<T> {
-  // A user, so that neither close() nor garbage collection ends the native session under the call.
-  native.users++;
-  try {
-    return hot?.() ?? (await cold());
-  } catch (error) {
-    throw fromNative(error);
-  } finally {
-    native.engine.release(native);
-  }
-}
-
-function decryptHot(addon: Addon, handle: number, record: string | Uint8Array): Buffer | undefined {
-  const result = addon.decryptHot(handle, record, shortPlaintext);
-  return result === undefined ? undefined : toBuffer(result);
-}
-
-/** Where the addon puts a plaintext for `toBuffer` to copy. From about this size on a Buffer that it makes costs no more. */
-const shortPlaintext = new Uint8Array(4096);
-
-/** What the addon decrypted, in memory of its own: `.buffer` of a slice of Node's pool would show other plaintexts. */
-function toBuffer(result: number | Buffer): Buffer {
-  if (typeof result !== 'number') return result;
-  const plaintext = shortPlaintext.subarray(0, result);
-  try {
-    const data = Buffer.allocUnsafeSlow(result);
-    data.set(plaintext);
-    return data;
-  } finally {
-    plaintext.fill(0);
-  }
-}
-
-function toUtf8(data: Buffer): string {
-  try {
-    if (isUtf8(data)) return data.toString('utf8');
-  } finally {
-    // The string can't be wiped, but one copy of the plaintext less lies in memory.
-    data.fill(0);
-  }
-  throw new AsherahError(
-    'ERR_ASHERAH_NOT_UTF8',
-    'record: expected data that is UTF-8 text, got other bytes. Use decrypt, which returns them.',
-  );
 }

@@ -3,6 +3,7 @@
 // Start here: what the addon exports (interface Addon of lib/addon.ts), for every environment that loads it.
 #include <napi.h>
 
+#include <atomic>
 #include <iterator>
 #include <mutex>
 
@@ -14,13 +15,24 @@
 
 namespace asherah {
 
+namespace {
+std::atomic<bool> engine_is_started{false};
+}
+
+bool EngineIsStarted() {
+  return engine_is_started.load(std::memory_order_acquire);
+}
+
 const asherah_error *StartEngine() {
   PrepareThread();
   static std::once_flag once;
   static asherah_host host = {OnJobDone, OnWarning};
   static asherah_error error;
   static bool failed;
-  std::call_once(once, [] { failed = asherah_start(&host, &error) != 0; });
+  std::call_once(once, [] {
+    failed = asherah_start(&host, &error) != 0;
+    engine_is_started.store(true, std::memory_order_release);
+  });
   return failed ? &error : nullptr;
 }
 
@@ -57,6 +69,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       function("createSchema", CreateSchema),
       function("setCredentials", SetCredentials),
       function("hasSqliteFile", HasSqliteFile),
+      function("setStatic", SetStatic),
+      function("getStatic", GetStatic),
       function("stats", Stats),
   };
   if (napi_define_properties(env, exports, std::size(properties), properties) != napi_ok) {

@@ -71,8 +71,17 @@ uint64_t asherah_factory_open(uint64_t env, uint8_t *config, size_t config_len, 
                               size_t master_key_len, asherah_error *error);
 /* Closes it and its sessions; calls in flight end first with a result or ERR_ASHERAH_CLOSED. Unknown handles are ignored. */
 void asherah_factory_close(uint64_t factory);
-/* Closes every factory of an environment that ends. */
+/* Closes every factory of an environment that ends, but not the static instance; of that one, its sessions. */
 void asherah_env_close(uint64_t env);
+
+/* Makes an open factory the static instance, which all threads share; it lives until asherah_factory_close. settings: any
+ * bytes, for asherah_static_settings. 1; 0: there is one already, nothing was done; -1 with error (the factory is closed). */
+int32_t asherah_static_set(uint64_t factory, uint8_t *settings, size_t settings_len, asherah_error *error);
+/* The static instance's handle, or 0. Takes no lock. */
+uint64_t asherah_static_factory(void);
+/* Writes the settings of the static instance to out; length, -needed, or ASHERAH_FAILED: factory is not, or no longer, the
+ * static instance. One handle's settings never change. */
+int64_t asherah_static_settings(uint64_t factory, uint8_t *out, size_t out_cap);
 
 /* Answers ASHERAH_WANTS_CREDENTIALS. credentials: JSON, see go/capi/credentials.go. 0, or -1 with error. */
 int32_t asherah_set_credentials(uint64_t factory, uint8_t *credentials, size_t credentials_len, asherah_error *error);
@@ -80,8 +89,9 @@ int32_t asherah_set_credentials(uint64_t factory, uint8_t *credentials, size_t c
 /* 1 if a factory of this addon keeps its keys in the SQLite file of this path (UTF-8), otherwise 0. */
 int32_t asherah_has_sqlite_file(uint8_t *path, size_t path_len);
 
-/* A session's handle, or 0 with error. partition: UTF-8. */
-uint64_t asherah_session_open(uint64_t factory, uint8_t *partition, size_t partition_len, asherah_error *error);
+/* A session's handle, or 0 with error. env: as in asherah_factory_open, not always that of the factory. partition: UTF-8. */
+uint64_t asherah_session_open(uint64_t env, uint64_t factory, uint8_t *partition, size_t partition_len,
+                              asherah_error *error);
 void asherah_session_close(uint64_t session);
 
 /* Data -> data row record (JSON text), and back. Returns the number of bytes written to out, or one of the results above.

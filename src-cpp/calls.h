@@ -13,6 +13,8 @@ namespace asherah {
 
 /** Gives the engine its host table, once per process. The error of that, or nullptr. */
 const asherah_error *StartEngine();
+/** Whether it has been; any thread. */
+bool EngineIsStarted();
 
 // factories.cc
 napi_value OpenFactory(napi_env env, napi_callback_info info);
@@ -22,6 +24,10 @@ napi_value CloseSession(napi_env env, napi_callback_info info);
 napi_value SetCredentials(napi_env env, napi_callback_info info);
 napi_value HasSqliteFile(napi_env env, napi_callback_info info);
 napi_value Stats(napi_env env, napi_callback_info info);
+
+// static_instance.cc
+napi_value SetStatic(napi_env env, napi_callback_info info);
+napi_value GetStatic(napi_env env, napi_callback_info info);
 
 // sync_calls.cc
 napi_value Encrypt(napi_env env, napi_callback_info info);

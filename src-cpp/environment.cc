@@ -119,6 +119,7 @@ void Environment::Close() {
     registry.by_id.erase(id_);
   }
   on_warning.clear();
+  static_instance.Reset();
   allocate_buffer_.Reset();
   PrepareThread();
   asherah_env_close(id_);

@@ -67,6 +67,10 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   std::unique_ptr<Scratch> spare_scratch;
 
+  /** What getStatic returned last, and of which factory; 0: nothing yet. */
+  Napi::ObjectReference static_instance;
+  uint64_t static_factory = 0;
+
  private:
   Environment(napi_env env, uint64_t id) : env_(env), id_(id) {}
 

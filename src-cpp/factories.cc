@@ -116,7 +116,7 @@ napi_value OpenSession(napi_env env, napi_callback_info info) {
   if (!partition.ReadString(env, call[1], "partition: expected a string.")) return nullptr;
   asherah_error error;
   PrepareThread();
-  uint64_t session = asherah_session_open(factory, partition.data(), partition.size(), &error);
+  uint64_t session = asherah_session_open(call.environment().id(), factory, partition.data(), partition.size(), &error);
   if (session == 0) return Throw(env, error);
   napi_value handle = HandleToNumber(env, session);
   if (handle == nullptr) asherah_session_close(session);

@@ -140,6 +140,8 @@ describe('errors', () => {
 
   /** What needs a damaged or locked disk, and is reached where that is made. */
   const elsewhere = {
+    ERR_ASHERAH_NOT_SET_UP: 'test/fixtures/module-level.js',
+    ERR_ASHERAH_ALREADY_SET_UP: 'test/fixtures/module-level.js',
     ERR_ASHERAH_METASTORE_BUSY: 'test/faults.test.js',
     ERR_ASHERAH_METASTORE_READ_ONLY: 'test/faults.test.js',
     ERR_ASHERAH_METASTORE_FULL: 'test/faults.test.js',

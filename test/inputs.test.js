@@ -189,7 +189,17 @@ describe('a data row record', () => {
     const padded = Buffer.from(`__${record}__`);
     const shared = new Uint8Array(new SharedArrayBuffer(record.length));
     shared.set(Buffer.from(record));
-    const forms = [record, Buffer.from(record), new Uint8Array(Buffer.from(record)), padded.subarray(2, -2), shared];
+    const array = new Uint8Array(Buffer.from(record));
+    const even = (s) => (s.length % 2 ? `${s} ` : s);
+    const bytes = [
+      Buffer.from(record),
+      array,
+      array.buffer,
+      new DataView(array.buffer),
+      padded.subarray(2, -2),
+      shared,
+    ];
+    const forms = [record, ...bytes, new Uint16Array(new Uint8Array(Buffer.from(even(record))).buffer)];
     for (const form of forms) {
       assert.equal(session.decrypt(form).toString(), text);
       assert.equal(session.decryptString(form), text);
@@ -207,9 +217,8 @@ describe('a data row record', () => {
   });
 
   it('of another type is refused', async () => {
-    const array = new Float64Array(4);
-    const others = [undefined, null, 5, true, 1n, [], [record], () => record, Symbol('s'), new String(record), array];
-    for (const value of [...others, array.buffer, new DataView(array.buffer), Object.create(Buffer.prototype)]) {
+    const others = [undefined, null, 5, true, 1n, [], [record], () => record, Symbol('s'), new String(record)];
+    for (const value of [...others, Object.create(Buffer.prototype)]) {
       await refused('decrypt', value, 'ERR_ASHERAH_INVALID_ARGUMENT');
       await refused('decryptString', value, 'ERR_ASHERAH_INVALID_ARGUMENT');
     }

@@ -19,4 +19,17 @@ describe('the functions of the addon', function () {
   it('know a handle that is stale or invented', () => passes(fixture, 'stale handles'));
 
   it('work where the file is loaded more than once', () => passes(fixture, 'loaded twice'));
+
+  describe('keep the static instance', () => {
+    const instance = 'static-instance.js';
+
+    it('when the worker thread that set it ends, but none of its sessions', () =>
+      passes(instance, 'outlives its worker'));
+
+    it('until any thread closes it', () => passes(instance, 'closed by another thread'));
+
+    it('once, whoever comes at the same time', () => passes(instance, 'set by many at once'));
+
+    it('of each addon apart', () => passes(instance, 'of two addons'));
+  });
 });

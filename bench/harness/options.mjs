@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util';
 import { RIVALS } from '../rivals/index.mjs';
 
-export const TABLES = ['calls', 'flight', 'session', 'threads', 'start', 'limit'];
+export const TABLES = ['calls', 'flight', 'ways', 'session', 'threads', 'start', 'limit'];
 
 export const USAGE = `npm run bench -- [options]
 

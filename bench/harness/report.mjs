@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
 /** Results as Markdown: ratios first, then what they are made of. */
-import { BARE, OURS } from '../rivals/index.mjs';
+import { BARE, OURS, WAYS } from '../rivals/index.mjs';
 import { median } from './measure.mjs';
 
 const SMALL = [64, 1024, 8192];
@@ -87,6 +87,17 @@ function sessions(jobs) {
     'As a web service does it: `getSession`, encrypt 64 B, `close`, for one partition or 500 in turn (all hot), against the encrypt ' +
       'of a session that is kept. Fastest batches, in microseconds. (Module-level functions have no session to keep.)',
     table(['', 'partitions', 'ratio', 'getSession + encrypt + close', 'encrypt'], rows),
+  ];
+}
+
+function ways(jobs) {
+  const names = [OURS, ...WAYS.map(({ name }) => name)];
+  return [
+    ...WAYS.map(({ name, about }) => `- **${name}**: ${about}`),
+    'Synchronous:',
+    ...calls(jobs, [64, 1024], 'sync', names),
+    'Asynchronous:',
+    ...calls(jobs, [64, 1024], 'async', names),
   ];
 }
 
@@ -186,6 +197,7 @@ export function report(result, level = 1) {
   }
   if (result.flight)
     parts.push(heading('Asynchronous calls, 32 in flight'), ...calls(result.flight, [1024], 'flight', names));
+  if (result.ways) parts.push(heading('Module-level functions, and hooks'), ...ways(result.ways));
   if (result.session) parts.push(heading('A session for every call'), ...sessions(result.session));
   if (result.threads) parts.push(heading('Worker threads'), ...threads(result.threads));
   if (result.start) parts.push(heading('Cold start, memory, size'), ...start(result));

@@ -125,7 +125,7 @@ func asherah_env_close(env C.uint64_t) {
 }
 
 //export asherah_session_open
-func asherah_session_open(handle C.uint64_t, partition *C.uint8_t, partitionLen C.size_t, out *C.asherah_error) C.uint64_t {
+func asherah_session_open(_, handle C.uint64_t, partition *C.uint8_t, partitionLen C.size_t, out *C.asherah_error) C.uint64_t {
 	var opened uint64
 	err := caught(func() error {
 		f, ok := factories.Load(uint64(handle))
@@ -260,7 +260,7 @@ func asherah_stats(_ C.uint64_t, out *C.uint8_t, outCap C.size_t) C.int64_t {
 	return C.int64_t(copy(view(out, outCap), text))
 }
 
-// What the benchmark does not use: no signal comes, nothing is asked of AWS, and no factory has a file.
+// What the benchmark does not use: no signal comes, nothing is asked of AWS, no factory has a file, and none is shared.
 
 //export asherah_prepare_thread
 func asherah_prepare_thread() {}
@@ -270,3 +270,12 @@ func asherah_set_credentials(C.uint64_t, *C.uint8_t, C.size_t, *C.asherah_error)
 
 //export asherah_has_sqlite_file
 func asherah_has_sqlite_file(*C.uint8_t, C.size_t) C.int32_t { return 0 }
+
+//export asherah_static_set
+func asherah_static_set(C.uint64_t, *C.uint8_t, C.size_t, *C.asherah_error) C.int32_t { return 0 }
+
+//export asherah_static_factory
+func asherah_static_factory() C.uint64_t { return 0 }
+
+//export asherah_static_settings
+func asherah_static_settings(C.uint64_t, *C.uint8_t, C.size_t) C.int64_t { return C.ASHERAH_FAILED }

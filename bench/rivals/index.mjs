@@ -76,6 +76,22 @@ export const CLOUD = {
   about: 'this package with its second addon, after loadCloud()',
 };
 
+/** Other ways to use this package; only what they add to a call is of interest. */
+export const WAYS = [
+  {
+    name: `${OURS}, module-level`,
+    module: 'ours',
+    arg: { moduleLevel: true },
+    about: 'this package through its module-level functions, which find the session of the partition at each call',
+  },
+  {
+    name: `${OURS}, hooks`,
+    module: 'ours',
+    arg: { hooks: true },
+    about: 'this package with a log hook and a metrics hook, in a loop that never lets them be called',
+  },
+];
+
 /** What Node and this harness cost by themselves. */
 export const BARE = { name: 'none', module: 'none' };
 

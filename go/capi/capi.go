@@ -33,11 +33,12 @@ type factory struct {
 	credentials Credentials // nil: none come from JavaScript
 	sqliteFile  string      // "": none
 	mu          sync.Mutex
-	sessions    map[uint64]struct{} // nil once closed
+	sessions    map[uint64]*session // nil once closed
 }
 
 type session struct {
 	*envelope.Session
+	env     uint64 // that opened it; of another thread than the factory's where that is the static instance
 	number  uint64
 	factory *factory
 }
@@ -130,7 +131,7 @@ func openFactory(env uint64, text, masterKey []byte) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	f := &factory{env: env, sessions: map[uint64]struct{}{}}
+	f := &factory{env: env, sessions: map[uint64]*session{}}
 	tell, known := f.teller()
 	opened, err := openParts(config, Surroundings{
 		MasterKey:       masterKey,
@@ -192,7 +193,7 @@ func warn(env, factory uint64, code, message string) {
 //export asherah_factory_close
 func asherah_factory_close(number C.uint64_t) {
 	defer recoverTo(nil, func() {})
-	if f, ok := factories.remove(uint64(number)); ok {
+	if f, ok := static.remove(uint64(number)); ok {
 		f.close()
 	}
 }
@@ -217,24 +218,47 @@ func (f *factory) close() {
 //export asherah_env_close
 func asherah_env_close(env C.uint64_t) {
 	defer recoverTo(nil, func() {})
+	closeEnv(uint64(env))
+}
+
+func closeEnv(env uint64) {
 	for number, f := range factories.all() {
-		if f.env == uint64(env) {
-			asherah_factory_close(C.uint64_t(number))
+		if f.env == env {
+			if f, ok := static.removeUnlessStatic(number); ok {
+				f.close()
+				continue
+			}
 		}
+		f.closeSessionsOf(env)
+	}
+}
+
+// closeSessionsOf closes the sessions that an environment leaves open in a factory which outlives it.
+func (f *factory) closeSessionsOf(env uint64) {
+	var left []uint64
+	f.mu.Lock()
+	for number, s := range f.sessions {
+		if s.env == env {
+			left = append(left, number)
+		}
+	}
+	f.mu.Unlock()
+	for _, number := range left {
+		closeSession(number)
 	}
 }
 
 //export asherah_session_open
-func asherah_session_open(factory C.uint64_t, partition *C.uint8_t, partitionLen C.size_t, e *C.asherah_error) (number C.uint64_t) {
+func asherah_session_open(env, factory C.uint64_t, partition *C.uint8_t, partitionLen C.size_t, e *C.asherah_error) (number C.uint64_t) {
 	defer recoverTo(e, func() { number = 0 })
-	n, err := openSession(uint64(factory), string(bytesOf(partition, partitionLen)))
+	n, err := openSession(uint64(env), uint64(factory), string(bytesOf(partition, partitionLen)))
 	if err != nil {
 		setError(e, err)
 	}
 	return C.uint64_t(n)
 }
 
-func openSession(number uint64, partition string) (uint64, error) {
+func openSession(env, number uint64, partition string) (uint64, error) {
 	f, ok := factories.get(number)
 	if !ok {
 		return 0, errClosedFactory
@@ -243,7 +267,7 @@ func openSession(number uint64, partition string) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	s := &session{Session: inner, factory: f}
+	s := &session{Session: inner, env: env, factory: f}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.sessions == nil {
@@ -255,14 +279,18 @@ func openSession(number uint64, partition string) (uint64, error) {
 		inner.Close()
 		return 0, fault.New(fault.InvalidArgument, "too many sessions are open; close some")
 	}
-	f.sessions[s.number] = struct{}{}
+	f.sessions[s.number] = s
 	return s.number, nil
 }
 
 //export asherah_session_close
 func asherah_session_close(number C.uint64_t) {
 	defer recoverTo(nil, func() {})
-	if s, ok := sessions.remove(uint64(number)); ok {
+	closeSession(uint64(number))
+}
+
+func closeSession(number uint64) {
+	if s, ok := sessions.remove(number); ok {
 		s.factory.mu.Lock()
 		delete(s.factory.sessions, s.number)
 		s.factory.mu.Unlock()

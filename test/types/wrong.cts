@@ -43,8 +43,6 @@ session.encrypt(null);
 session.encrypt([1, 2]);
 // @ts-expect-error a record is text, not the object it describes
 session.decrypt({ Key: {}, Data: '' });
-// @ts-expect-error a record is bytes of text
-session.decrypt(new Float64Array(1));
 // @ts-expect-error bytes are not a string
 const text: string = session.decrypt('');
 // @ts-expect-error a promise is not a string
