@@ -40,5 +40,6 @@ export {
 export type { AwsCredentials, AwsCredentialsFunction, SessionFactoryConfig } from './options.js';
 export { Session, Session as AsherahSession } from './session.js';
 export { SessionFactory } from './session-factory.js';
+export { setenv } from './setenv.js';
 export type { Verification, VerificationCheck } from './verification.js';
 export type { AsherahWarning, AsherahWarningCode } from './warnings.js';

@@ -42,6 +42,7 @@ export {
   SessionFactory,
   set_max_stack_alloc_item_size,
   set_safety_padding_overhead,
+  setenv,
   setMaxStackAllocItemSize,
   setSafetyPaddingOverhead,
   setup,

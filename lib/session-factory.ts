@@ -5,7 +5,7 @@ import { checkConfig } from './config.js';
 import { asyncDispose, dispose } from './dispose.js';
 import { type Engine, openEngine } from './engine.js';
 import { closed, wrongReceiver } from './errors.js';
-
+import { optionsFromEnvironment } from './from-env.js';
 import { newSession, type Session } from './session.js';
 import { type Verification, verification } from './verification.js';
 
@@ -39,6 +39,16 @@ export class SessionFactory implements Disposable, AsyncDisposable {
     } finally {
       checked.masterKey?.fill(0);
     }
+  }
+
+  /**
+   * A factory of what the variables of `process.env` describe: those of `asherah` 4, and the `ASHERAH_*` of the Go server.
+   * `docs/configuration.md` lists them.
+   *
+   * @throws AsherahError as the constructor
+   */
+  static fromEnv(): SessionFactory {
+    return factoryFromEnv();
   }
 
   /**
@@ -101,4 +111,9 @@ export class SessionFactory implements Disposable, AsyncDisposable {
       return receiver.#engine;
     };
   }
+}
+
+// Outside of the class, see above.
+function factoryFromEnv(): SessionFactory {
+  return new SessionFactory(optionsFromEnvironment(process.env));
 }
