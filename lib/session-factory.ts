@@ -31,7 +31,7 @@ export class SessionFactory implements Disposable, AsyncDisposable {
    * @throws AsherahError `ERR_ASHERAH_INVALID_CONFIG`, `ERR_ASHERAH_UNKNOWN_OPTION`, `ERR_ASHERAH_LOAD_FAILED`,
    *   `ERR_ASHERAH_LOCKED_MEMORY`
    */
-  constructor(config: AsherahConfig | string) {
+  constructor(config: AsherahConfig) {
     // Early: Go's runtime starts on a thread of its own, while the rest of the configuration is checked.
     const checked = checkConfig(config, { prepare: loadAddon });
     try {
@@ -42,13 +42,13 @@ export class SessionFactory implements Disposable, AsyncDisposable {
   }
 
   /**
-   * A factory by the variables of the environment that docs/configuration.md lists: those of `asherah` 4, and the
-   * `ASHERAH_*` of the Go server.
+   * A factory of what the variables of `process.env` describe: those of `asherah` 4, and the `ASHERAH_*` of the Go server.
+   * `docs/configuration.md` lists them.
    *
-   * @throws AsherahError as the constructor; the message names the variable
+   * @throws AsherahError as the constructor
    */
   static fromEnv(): SessionFactory {
-    return new this(optionsFromEnvironment(process.env));
+    return factoryFromEnv();
   }
 
   /**
@@ -111,4 +111,9 @@ export class SessionFactory implements Disposable, AsyncDisposable {
       return receiver.#engine;
     };
   }
+}
+
+// Outside of the class, see above.
+function factoryFromEnv(): SessionFactory {
+  return new SessionFactory(optionsFromEnvironment(process.env));
 }
