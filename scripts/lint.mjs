@@ -45,6 +45,16 @@ packageTool(
 );
 packageTool('tsc (strict types)', 'typescript/bin/tsc', ['-p', 'tsconfig.json', '--noEmit']);
 
+// What npm would pack: whether every entry of the manifests leads somewhere, and every kind of import to its own types.
+for (const folder of ['.', 'cloud']) {
+  packageTool(`publint (${folder}/package.json)`, 'publint/src/cli.js', ['run', folder, '--strict', '--pack', 'npm']);
+}
+packageTool('are the types wrong (./package.json)', '@arethetypeswrong/cli/dist/index.js', [
+  '--pack',
+  '.',
+  '--no-color',
+]);
+
 const cpp = files('*.cc', '*.h');
 packageTool('clang-format (C++)', 'clang-format/index.js', [...(fix ? ['-i'] : ['--dry-run', '--Werror']), ...cpp]);
 
