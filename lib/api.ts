@@ -2,6 +2,7 @@
 
 // All that the package exports, under all names: camelCase as in `asherah` 4, snake_case as in `asherah` 3.
 
+export type { AsherahConfig, AsherahConfigCompat } from './compat-options.js';
 export {
   clearPlaintext,
   setMaxStackAllocItemSize,
@@ -39,5 +40,6 @@ export {
 export type { AwsCredentials, AwsCredentialsFunction, SessionFactoryConfig } from './options.js';
 export { Session, Session as AsherahSession } from './session.js';
 export { SessionFactory } from './session-factory.js';
+export { setenv } from './setenv.js';
 export type { Verification, VerificationCheck } from './verification.js';
 export type { AsherahWarning, AsherahWarningCode } from './warnings.js';

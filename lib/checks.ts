@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 import { describe, unexpected } from './errors.js';
 
+const reference = 'docs/configuration.md describes the option.';
+
 // Each check returns the value, typed, or throws ERR_ASHERAH_INVALID_CONFIG with the option's name.
 
 /** Text that goes into a key id: what UTF-8 can't hold would become the same replacement character in every id. */
@@ -93,14 +95,26 @@ export function hexKey(value: unknown, name: string): string {
   return value;
 }
 
+/** What other packages have a word for, and this one does not do. */
+const missing = new Map([
+  ['vault', 'HashiCorp Vault'],
+  ['vault-transit', 'HashiCorp Vault'],
+  ['secrets-manager', 'a master key in AWS Secrets Manager'],
+  ['oracle', 'Oracle'],
+]);
+
+/** A fixed word, in any letter case. */
 export function oneOf<const T extends string>(...allowed: T[]): (value: unknown, name: string) => T {
   return (value, name) => {
-    if (!allowed.includes(value as T)) {
+    const word = (typeof value === 'string' ? value.toLowerCase() : '') as T;
+    if (!allowed.includes(word)) {
       // A short word is a slip worth showing; anything else may be a secret in the wrong place.
-      const isWord = typeof value === 'string' && /^[a-z][a-z0-9-]{0,23}$/i.test(value);
-      throw invalid(name, names(...allowed), isWord ? `'${value}'` : describe(value));
+      const isWord = /^[a-z][a-z0-9-]{0,23}$/.test(word);
+      const lacks = missing.get(word);
+      const remedy = lacks === undefined ? reference : `This package has no support for ${lacks}: choose another.`;
+      throw invalid(name, names(...allowed), isWord ? `'${value}'` : describe(value), remedy);
     }
-    return value as T;
+    return word;
   };
 }
 
@@ -130,6 +144,6 @@ function numeric(expected: string, isValid: (n: number) => boolean): (value: unk
   };
 }
 
-function invalid(name: string, expected: string, got: string): Error {
-  return unexpected('ERR_ASHERAH_INVALID_CONFIG', name, expected, got, 'docs/configuration.md describes the option.');
+function invalid(name: string, expected: string, got: string, remedy = reference): Error {
+  return unexpected('ERR_ASHERAH_INVALID_CONFIG', name, expected, got, remedy);
 }

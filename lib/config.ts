@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AddonName } from './addon.js';
 import { unexpected } from './errors.js';
-import { kmsConfig, masterKey } from './kms-config.js';
-import { metastoreConfig } from './metastore-config.js';
-import { need, type Options, readOptions, refuse } from './option-reader.js';
+import { chooseKms, kmsConfig, masterKey } from './kms-config.js';
+import { chooseMetastore, metastoreConfig } from './metastore-config.js';
+import type { Options } from './option-checks.js';
+import { Given } from './option-reader.js';
 import type { AwsCredentialsFunction } from './options.js';
 import type { AsherahWarning } from './warnings.js';
 
@@ -16,6 +17,7 @@ export interface CheckedConfig {
   readonly addon: AddonName;
   /** What asks for that addon. */
   readonly addonOption: string;
+  /** The key of the static KMS is the public one. */
   readonly isTestKms: boolean;
   readonly isMemoryMetastore: boolean;
   /** The SQLite file, an absolute path. */
@@ -26,77 +28,94 @@ export interface CheckedConfig {
   readonly sessionCache: { readonly maxSize: number; readonly maxAgeMs: number } | undefined;
   readonly awsCredentials: AwsCredentialsFunction | undefined;
   readonly onWarning: ((warning: AsherahWarning) => void) | undefined;
+  readonly hooks: {
+    readonly logHook: Options['logHook'];
+    readonly logLevel: Options['logLevel'];
+    readonly verbose: boolean;
+    readonly metricsHook: Options['metricsHook'];
+  };
+  /** About the configuration itself; a sentence that was told need not be told again. */
+  readonly warnings: readonly AsherahWarning[];
+}
+
+export interface CheckOptions {
+  /** Called as soon as it is known which addon the configuration needs. */
+  readonly prepare?: (addon: AddonName, addonOption: string) => void;
+  /** Whether the configuration was given to `setup`. @defaultValue false */
+  readonly moduleLevel?: boolean;
 }
 
 /** No AWS region has a longer name. */
 const maxRegionLength = 32;
 
-/**
- * @param prepare called as soon as it is known which addon the configuration needs
- * @throws AsherahError `ERR_ASHERAH_INVALID_CONFIG` or `ERR_ASHERAH_UNKNOWN_OPTION`
- */
-export function checkConfig(config: unknown, prepare?: (addon: AddonName, addonOption: string) => void): CheckedConfig {
-  const options = readOptions(config);
-  const addonOption = whatNeedsCloud(options);
+/** @throws AsherahError `ERR_ASHERAH_INVALID_CONFIG` or `ERR_ASHERAH_UNKNOWN_OPTION` */
+export function checkConfig(config: unknown, { prepare, moduleLevel = false }: CheckOptions = {}): CheckedConfig {
+  const given = new Given(config, moduleLevel);
+  const { options } = given;
+  chooseKms(given);
+  chooseMetastore(given);
+  const addonOption = whatNeedsCloud(given);
   const addon = addonOption === '' ? 'core' : 'cloud';
   if (options.kms !== undefined && options.metastore !== undefined) prepare?.(addon, addonOption);
-  const serviceName = need(options, 'serviceName', 'Name the service the keys belong to.');
-  const productId = need(options, 'productId', 'Name the product the keys belong to.');
-  const kms = kmsConfig(options);
-  const metastore = metastoreConfig(options);
+  const serviceName = given.need('serviceName', 'Name the service the keys belong to.');
+  const productId = given.need('productId', 'Name the product the keys belong to.');
+  const kms = kmsConfig(given);
+  const metastore = metastoreConfig(given);
   const checkInterval = options.checkInterval ?? 3600;
-  checkStaleness(options.maxKeyStaleness, checkInterval);
-  const regionSuffix = options.regionSuffix ?? '';
-  if (addon === 'core') refuse(options, ['requestTimeout'], 'where no server is asked');
-
+  checkStaleness(given, checkInterval);
+  if (addon === 'core') given.refuse(['requestTimeout'], 'where no server is asked');
+  const engine = {
+    service: serviceName,
+    product: productId,
+    regionSuffix: options.regionSuffix ?? '',
+    recoveryRegionSuffixes: options.recoveryRegionSuffixes ?? [],
+    expireAfter: options.expireAfter ?? 90 * 24 * 3600,
+    checkInterval,
+    maxKeyStaleness: options.maxKeyStaleness ?? 0,
+    requestTimeoutMs: addon === 'core' ? 0 : Math.round((options.requestTimeout ?? 10) * 1000),
+    intermediateKeyCacheMaxSize: options.intermediateKeyCacheMaxSize ?? 1000,
+    systemKeyCacheMaxSize: options.systemKeyCacheMaxSize ?? 100,
+    lockedMemory: options.lockedMemory ?? 'prefer',
+    kms,
+    metastore,
+    aws: aws(given),
+  };
   return {
-    engine: JSON.stringify({
-      service: serviceName,
-      product: productId,
-      regionSuffix,
-      recoveryRegionSuffixes: options.recoveryRegionSuffixes ?? [],
-      expireAfter: options.expireAfter ?? 90 * 24 * 3600,
-      checkInterval,
-      maxKeyStaleness: options.maxKeyStaleness ?? 0,
-      requestTimeoutMs: addon === 'core' ? 0 : Math.round((options.requestTimeout ?? 10) * 1000),
-      intermediateKeyCacheMaxSize: options.intermediateKeyCacheMaxSize ?? 1000,
-      systemKeyCacheMaxSize: options.systemKeyCacheMaxSize ?? 100,
-      lockedMemory: options.lockedMemory ?? 'prefer',
-      kms,
-      metastore,
-      aws: aws(options),
-    }),
+    engine: JSON.stringify(engine),
     addon,
     addonOption,
-    isTestKms: options.kms === 'test-debug-static',
     isMemoryMetastore: options.metastore === 'memory',
     sqliteFile: metastore.path,
     idLength:
-      serviceName.length + productId.length + (options.enableRegionSuffix ? maxRegionLength : regionSuffix.length),
-    sessionCache: sessionCache(options),
+      serviceName.length +
+      productId.length +
+      (options.enableRegionSuffix ? maxRegionLength : engine.regionSuffix.length),
+    sessionCache: sessionCache(given),
     awsCredentials: options.awsCredentials,
     onWarning: options.onWarning,
-    // Last: nothing after it can throw, so that the caller always gets to wipe it.
-    masterKey: masterKey(options),
+    hooks: hooks(given),
+    warnings: given.warnings,
+    // Last: nothing after it can throw, so that the caller always gets to wipe the key.
+    ...masterKey(given),
   };
 }
 
 /** The rule of when the cloud addon is needed: whatever opens a connection is in it. */
-function whatNeedsCloud(options: Options): string {
-  if (options.kms === 'aws') return "config.kms 'aws'";
-  if (options.metastore === 'rdbms' || options.metastore === 'dynamodb') {
-    return `config.metastore '${options.metastore}'`;
-  }
+function whatNeedsCloud(given: Given): string {
+  const { kms, metastore } = given.options;
+  if (kms === 'aws') return `${given.label('kms')} 'aws'`;
+  if (metastore === 'rdbms' || metastore === 'dynamodb') return `${given.label('metastore')} '${metastore}'`;
   return '';
 }
 
 /** AWSConfig of go/capi/config.go. */
-function aws(options: Options): object | undefined {
+function aws(given: Given): object | undefined {
+  const { options } = given;
   if (options.kms !== 'aws' && options.metastore !== 'dynamodb') {
-    refuse(options, ['awsProfileName', 'awsCredentials'], 'where no AWS service is asked');
+    given.refuse(['awsProfileName', 'awsCredentials'], 'where no AWS service is asked');
     return undefined;
   }
-  if (options.awsCredentials !== undefined) refuse(options, ['awsProfileName'], 'beside awsCredentials');
+  if (options.awsCredentials !== undefined) given.refuse(['awsProfileName'], 'beside awsCredentials');
   // As JavaScript sees them now: the engine's own copy of the environment is as old as the addon, and a worker thread's
   // may be another.
   const environment = Object.entries(process.env).filter(([name]) => name.startsWith('AWS_'));
@@ -107,12 +126,13 @@ function aws(options: Options): object | undefined {
   };
 }
 
-function checkStaleness(maxKeyStaleness: number | undefined, checkInterval: number): void {
+function checkStaleness(given: Given, checkInterval: number): void {
+  const { maxKeyStaleness } = given.options;
   // A call waits for a refresh only after twice the interval; an earlier limit would fail calls that never asked.
   if (maxKeyStaleness !== undefined && maxKeyStaleness < 2 * checkInterval) {
     throw unexpected(
       'ERR_ASHERAH_INVALID_CONFIG',
-      'config.maxKeyStaleness',
+      given.label('maxKeyStaleness'),
       `at least twice checkInterval, ${2 * checkInterval} seconds`,
       String(maxKeyStaleness),
       'Raise it, or lower checkInterval.',
@@ -120,13 +140,26 @@ function checkStaleness(maxKeyStaleness: number | undefined, checkInterval: numb
   }
 }
 
-function sessionCache(options: Options): CheckedConfig['sessionCache'] {
+function sessionCache(given: Given): CheckedConfig['sessionCache'] {
+  const { options } = given;
   if (options.enableSessionCaching === false) {
-    refuse(options, ['sessionCacheMaxSize', 'sessionCacheDuration'], 'with enableSessionCaching false');
+    given.refuse(['sessionCacheMaxSize', 'sessionCacheDuration'], 'with enableSessionCaching false');
     return undefined;
   }
   return {
     maxSize: options.sessionCacheMaxSize ?? 1000,
     maxAgeMs: (options.sessionCacheDuration ?? 7200) * 1000,
+  };
+}
+
+function hooks(given: Given): CheckedConfig['hooks'] {
+  const { options } = given;
+  if (options.logHook === undefined) given.refuse(['logLevel'], 'without logHook');
+  if (options.verbose === true) given.refuse(['logLevel'], 'with verbose true');
+  return {
+    logHook: options.logHook,
+    logLevel: options.logLevel,
+    verbose: options.verbose ?? false,
+    metricsHook: options.metricsHook,
   };
 }

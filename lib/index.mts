@@ -2,6 +2,8 @@
 import asherah from './index.js';
 
 export type {
+  AsherahConfig,
+  AsherahConfigCompat,
   AsherahErrorCode,
   AsherahWarning,
   AsherahWarningCode,
@@ -40,6 +42,7 @@ export {
   SessionFactory,
   set_max_stack_alloc_item_size,
   set_safety_padding_overhead,
+  setenv,
   setMaxStackAllocItemSize,
   setSafetyPaddingOverhead,
   setup,

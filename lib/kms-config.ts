@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-import { names } from './checks.js';
+import { hexKey, names } from './checks.js';
 import { unexpected } from './errors.js';
-import { need, type OptionName, type Options, refuse } from './option-reader.js';
+import type { OptionName } from './option-checks.js';
+import type { Given } from './option-reader.js';
 
 const ofStatic = ['staticMasterKeyHex'] as const satisfies OptionName[];
 const ofAws = [
@@ -13,17 +14,28 @@ const ofAws = [
   'requireAllRegions',
 ] as const satisfies OptionName[];
 
+/** `asherah` 3 took AWS KMS where nothing was said; `asherah` 4 and this package want it said. */
+export function chooseKms({ options, isPascal }: Given): void {
+  if (isPascal) options.kms ??= 'aws';
+}
+
 /** The engine's part about the KMS: KMSConfig of go/capi/config.go. */
-export function kmsConfig(options: Options): object {
-  const kms = need(options, 'kms', `Choose ${names('aws', 'static', 'test-debug-static')}.`);
-  if (kms !== 'static') refuse(options, ofStatic, `with kms '${kms}'`);
-  if (kms !== 'aws') {
-    refuse(options, ofAws, `with kms '${kms}'`);
+export function kmsConfig(given: Given): object {
+  const { options } = given;
+  const kms = given.need('kms', `KMS is required: choose ${names('aws', 'static', 'test-debug-static')}.`);
+  const condition = `with kms '${kms}'`;
+  if (kms === 'test-debug-static' && options.staticMasterKeyHex !== undefined) {
+    // Never ignored: what should be under that key would be under the public one.
+    throw given.conflict('staticMasterKeyHex', condition, "Use kms 'static' with a key of your own.");
+  }
+  if (kms === 'aws') given.refuse(ofStatic, condition);
+  else {
+    given.refuse(ofAws, condition);
     return { type: 'static' };
   }
   return {
     type: 'aws',
-    regions: regions(options),
+    regions: regions(given),
     requireAllRegions: options.requireAllRegions ?? false,
     regionTimeoutMs: Math.round((options.kmsRegionTimeout ?? 1) * 1000),
   };
@@ -36,45 +48,54 @@ interface Region {
 }
 
 /** The preferred one first. */
-function regions(options: Options): Region[] {
-  const { regionMap, kmsKeyId, kmsEndpoint } = options;
+function regions(given: Given): Region[] {
+  const { regionMap, kmsEndpoint } = given.options;
   if (regionMap === undefined) {
-    refuse(options, ['preferredRegion'], 'without regionMap');
-    if (typeof kmsEndpoint === 'object') throw endpointPerRegion();
-    const key = need(options, 'kmsKeyId', 'kms aws needs a key: regionMap, or kmsKeyId for a single one.');
+    given.refuse(['preferredRegion'], 'without regionMap');
+    if (typeof kmsEndpoint === 'object') throw endpointPerRegion(given.label('kmsEndpoint'));
+    const key = given.need('kmsKeyId', 'kms aws needs a key: regionMap, or kmsKeyId for a single one.');
     return [{ region: regionOfArn(key) ?? '', key, endpoint: kmsEndpoint ?? '' }];
   }
-  if (kmsKeyId !== undefined) refuse(options, ['kmsKeyId'], 'beside regionMap');
-  const known = Object.keys(regionMap);
-  const preferred = options.preferredRegion ?? (known.length === 1 ? known[0] : undefined);
-  if (preferred === undefined) {
-    throw unexpected(
-      'ERR_ASHERAH_INVALID_CONFIG',
-      'config.preferredRegion',
-      'the region to ask first',
-      `undefined, with ${known.length} in regionMap`,
-      `Choose ${names(...known)}.`,
-    );
-  }
-  if (!known.includes(preferred)) throw notInMap('config.preferredRegion', preferred, known);
+  given.refuse(['kmsKeyId'], 'beside regionMap');
+  const known = Object.keys(regionMap).sort();
+  const preferred = preferredOf(given, known);
+  if (!known.includes(preferred)) throw notInMap(given.label('preferredRegion'), preferred, known);
   for (const region of typeof kmsEndpoint === 'object' ? Object.keys(kmsEndpoint) : []) {
-    if (!known.includes(region)) throw notInMap('config.kmsEndpoint', region, known);
+    if (!known.includes(region)) throw notInMap(given.label('kmsEndpoint'), region, known);
   }
-  return [preferred, ...known.filter((region) => region !== preferred).sort()].map((region) => ({
+  return [preferred, ...known.filter((region) => region !== preferred)].map((region) => ({
     region,
     key: regionMap[region] as string,
     endpoint: (typeof kmsEndpoint === 'object' ? kmsEndpoint[region] : kmsEndpoint) ?? '',
   }));
 }
 
+function preferredOf(given: Given, known: string[]): string {
+  const { preferredRegion } = given.options;
+  if (preferredRegion !== undefined) return preferredRegion;
+  const [first] = known as [string];
+  if (known.length === 1) return first;
+  const error = unexpected(
+    'ERR_ASHERAH_INVALID_CONFIG',
+    given.label('preferredRegion'),
+    'the region to ask first',
+    `undefined, with ${known.length} in regionMap`,
+    `Choose ${names(...known)}.`,
+  );
+  if (!given.isPascal) throw error;
+  // `asherah` 3 took any, another at each start.
+  given.warn('WARN_ASHERAH_PREFERRED_REGION', `${error.message} Now it is '${first}'.`);
+  return first;
+}
+
 function regionOfArn(key: string): string | undefined {
   return /^arn:[^:]*:kms:([^:]+):/.exec(key)?.[1];
 }
 
-function endpointPerRegion(): Error {
+function endpointPerRegion(label: string): Error {
   return unexpected(
     'ERR_ASHERAH_INVALID_CONFIG',
-    'config.kmsEndpoint',
+    label,
     'one URL with kmsKeyId',
     'an object of URLs by region',
     'Pass a string, or name the regions in regionMap.',
@@ -96,14 +117,24 @@ function notInMap(option: string, got: string, known: string[]): Error {
 const publicTestKey = 'thisIsAStaticMasterKeyForTesting';
 
 /** The static KMS's key, or `undefined` for another KMS. Whoever gets it wipes it. */
-export function masterKey(options: Options): Uint8Array | undefined {
-  if (options.kms === 'aws') return undefined;
+export function masterKey(given: Given): { masterKey: Uint8Array | undefined; isTestKms: boolean } {
+  const { kms } = given.options;
+  if (kms === 'aws') return { masterKey: undefined, isTestKms: false };
+  const digits = kms === 'static' ? staticKey(given) : undefined;
   // Not from Buffer's shared pool, so that all of it can be wiped.
   const key = Buffer.alloc(32);
-  if (options.kms === 'static') {
-    key.write(need(options, 'staticMasterKeyHex', 'kms static needs a key: 64 hexadecimal digits.'), 'hex');
-  } else {
-    key.write(publicTestKey, 'latin1');
-  }
-  return key;
+  if (digits === undefined) key.write(publicTestKey, 'latin1');
+  else key.write(digits, 'hex');
+  return { masterKey: key, isTestKms: digits === undefined };
+}
+
+/** @returns `undefined` where `asherah` 3 used the public test key */
+function staticKey(given: Given): string | undefined {
+  const { staticMasterKeyHex } = given.options;
+  if (staticMasterKeyHex !== undefined) return staticMasterKeyHex;
+  const { STATIC_MASTER_KEY_HEX: variable } = process.env;
+  if (variable !== undefined && variable !== '') return hexKey(variable, 'STATIC_MASTER_KEY_HEX');
+  if (given.isPascal) return undefined;
+  const remedy = 'kms static needs a key: 64 hexadecimal digits, here or in the variable STATIC_MASTER_KEY_HEX.';
+  return given.need('staticMasterKeyHex', remedy);
 }

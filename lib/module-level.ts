@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Addon, loadAddon, presentAddons } from './addon.js';
+import type { AsherahConfig } from './compat-options.js';
 import { checkConfig } from './config.js';
 import { Engine, openEngine } from './engine.js';
 import { AsherahError, unexpected } from './errors.js';
 import type { Data, DataRowRecord } from './input.js';
 import * as operations from './operations.js';
-import type { SessionFactoryConfig as AsherahConfig } from './options.js';
 import type { NativeSession } from './session-cache.js';
 
 // The functions of the older `asherah` packages. Behind them is one factory per process, the static instance, which the
@@ -23,7 +23,7 @@ let current: Engine | undefined;
  */
 export function setup(config: AsherahConfig | string): void {
   if (findStatic() !== undefined) throw alreadySetUp();
-  const checked = checkConfig(config, loadAddon);
+  const checked = checkConfig(config, { prepare: loadAddon, moduleLevel: true });
   let engine: Engine;
   try {
     engine = openEngine(checked);

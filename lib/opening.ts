@@ -64,10 +64,11 @@ function servingAddon({ addon: needs, addonOption, sqliteFile }: CheckedConfig):
 }
 
 function warnOfChoices(config: CheckedConfig, warnings: Warnings): void {
+  for (const { code, message } of config.warnings) warnings.tellOfChoice(code, message, message);
   if (config.isTestKms) {
     warnings.tellOfChoice(
       'WARN_ASHERAH_TEST_KMS',
-      "kms 'test-debug-static' encrypts with a key that is public: data is not protected. Use kms 'static' with a key of your own.",
+      "kms 'test-debug-static' (or KMS 'static' without a key) encrypts with a key that is public: data is not protected. Use kms 'static' with a key of your own.",
     );
   }
   if (config.isMemoryMetastore) {

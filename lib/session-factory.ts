@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 import { loadAddon } from './addon.js';
+import type { AsherahConfig } from './compat-options.js';
 import { checkConfig } from './config.js';
 import { asyncDispose, dispose } from './dispose.js';
 import { type Engine, openEngine } from './engine.js';
 import { closed, wrongReceiver } from './errors.js';
-import type { SessionFactoryConfig } from './options.js';
+import { optionsFromEnvironment } from './from-env.js';
 import { newSession, type Session } from './session.js';
 import { type Verification, verification } from './verification.js';
 
@@ -30,14 +31,24 @@ export class SessionFactory implements Disposable, AsyncDisposable {
    * @throws AsherahError `ERR_ASHERAH_INVALID_CONFIG`, `ERR_ASHERAH_UNKNOWN_OPTION`, `ERR_ASHERAH_LOAD_FAILED`,
    *   `ERR_ASHERAH_LOCKED_MEMORY`
    */
-  constructor(config: SessionFactoryConfig) {
+  constructor(config: AsherahConfig) {
     // Early: Go's runtime starts on a thread of its own, while the rest of the configuration is checked.
-    const checked = checkConfig(config, loadAddon);
+    const checked = checkConfig(config, { prepare: loadAddon });
     try {
       this.#engine = openEngine(checked);
     } finally {
       checked.masterKey?.fill(0);
     }
+  }
+
+  /**
+   * A factory of what the variables of `process.env` describe: those of `asherah` 4, and the `ASHERAH_*` of the Go server.
+   * `docs/configuration.md` lists them.
+   *
+   * @throws AsherahError as the constructor
+   */
+  static fromEnv(): SessionFactory {
+    return factoryFromEnv();
   }
 
   /**
@@ -100,4 +111,9 @@ export class SessionFactory implements Disposable, AsyncDisposable {
       return receiver.#engine;
     };
   }
+}
+
+// Outside of the class, see above.
+function factoryFromEnv(): SessionFactory {
+  return new SessionFactory(optionsFromEnvironment(process.env));
 }

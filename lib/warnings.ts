@@ -8,6 +8,10 @@ export const warningCodes = [
   'WARN_ASHERAH_MEMORY_NOT_LOCKED',
   'WARN_ASHERAH_KMS_REGION_FAILED',
   'WARN_ASHERAH_PLAIN_CONNECTION',
+  'WARN_ASHERAH_OPTION_IGNORED',
+  'WARN_ASHERAH_UNKNOWN_OPTION',
+  'WARN_ASHERAH_PREFERRED_REGION',
+  'WARN_ASHERAH_DEFAULT_NAME',
 ] as const;
 
 /** A stable name for what is wrong. */
@@ -24,7 +28,7 @@ export interface AsherahWarning {
 /** Tells one factory's warnings to its `onWarning`, or else to the process. */
 export class Warnings {
   readonly #onWarning: ((warning: AsherahWarning) => void) | undefined;
-  readonly #emitted = new Set<AsherahWarningCode>();
+  readonly #emitted = new Set<string>();
 
   constructor(onWarning: ((warning: AsherahWarning) => void) | undefined) {
     this.#onWarning = onWarning;
@@ -32,31 +36,34 @@ export class Warnings {
 
   /** A warning of the running factory: each goes to `onWarning`, but to the process only the first of its code. */
   tell(code: AsherahWarningCode, message: string): void {
-    this.#tell(code, message, this.#emitted);
+    this.#tell(code, message, this.#emitted, code);
   }
 
-  /** A warning about a choice in the configuration: the process hears it once, however many factories made it. */
-  tellOfChoice(code: AsherahWarningCode, message: string): void {
-    this.#tell(code, message, emittedByAll());
+  /**
+   * A warning about a choice in the configuration: the process hears it once, however many factories made it.
+   * @param choice what makes it another one; by default its code
+   */
+  tellOfChoice(code: AsherahWarningCode, message: string, choice: string = code): void {
+    this.#tell(code, message, emittedByAll(), choice);
   }
 
-  #tell(code: AsherahWarningCode, message: string, emitted: Set<AsherahWarningCode>): void {
+  #tell(code: AsherahWarningCode, message: string, emitted: Set<string>, what: string): void {
     const onWarning = this.#onWarning;
     if (onWarning !== undefined) {
       // Never inside the constructor or the addon's queue: `factory` is assigned by then, and what the function throws
       // is an uncaught exception, as from a listener of an EventEmitter, instead of the failure of another call.
       queueMicrotask(() => onWarning({ code, message }));
-    } else if (!emitted.has(code)) {
-      emitted.add(code);
+    } else if (!emitted.has(what)) {
+      emitted.add(what);
       process.emitWarning(message, { type: 'AsherahWarning', code });
     }
   }
 }
 
 /** Kept on globalThis, where several copies of this module in one thread (jest's registries) share it. */
-function emittedByAll(): Set<AsherahWarningCode> {
+function emittedByAll(): Set<string> {
   const key = Symbol.for('asherah-napi.emittedWarnings');
-  const store = globalThis as { [key]?: Set<AsherahWarningCode> };
+  const store = globalThis as { [key]?: Set<string> };
   if (store[key] === undefined) Object.defineProperty(store, key, { value: new Set() });
-  return store[key] as Set<AsherahWarningCode>;
+  return store[key] as Set<string>;
 }

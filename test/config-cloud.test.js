@@ -48,7 +48,7 @@ describe('a wrong configuration of the cloud', () => {
   };
   const wrongOfSql = {
     connectionString: [5, {}, '', 'host/database', 'sqlserver://host/db'],
-    sqlMetastoreDbType: ['oracle', 'MySQL', 5, true, 'mysql'],
+    sqlMetastoreDbType: ['oracle', 'MariaDB', 5, true, 'mysql'],
     replicaReadConsistency: ['strong', 5, true],
     requireTls: ['true', 1, {}],
     caFile: wrongText,
@@ -63,7 +63,7 @@ describe('a wrong configuration of the cloud', () => {
   ]) {
     for (const [name, values] of Object.entries(wrong)) {
       it(`is refused by type and range: ${name}`, () => {
-        for (const value of [...values, null]) refused({ ...config, [name]: value }, `config.${name}`);
+        for (const value of values) refused({ ...config, [name]: value }, `config.${name}`);
       });
     }
   }

@@ -22,7 +22,21 @@ describe('a wrong configuration', () => {
   });
 
   it('is refused when it is no object', () => {
-    for (const config of [undefined, null, 5, 'config', '{}', [], [valid], () => valid, Symbol('s'), 1n]) {
+    for (const config of [
+      undefined,
+      null,
+      5,
+      'config',
+      '[]',
+      'null',
+      '"{}"',
+      '{',
+      [],
+      [valid],
+      () => valid,
+      Symbol('s'),
+      1n,
+    ]) {
       refused(config, 'config: expected an object of options');
     }
   });
@@ -32,9 +46,9 @@ describe('a wrong configuration', () => {
   const wrong = {
     serviceName: wrongText,
     productId: wrongText,
-    kms: ['', 'vault', 'Static', 5, true, {}, ['static']],
+    kms: ['', 'vault', 'secrets-manager', 'statics', 5, true, {}, ['static']],
     staticMasterKeyHex: ['', 'ab', `${key}00`, key.slice(1), `0x${key.slice(2)}`, `${key.slice(1)}g`, Buffer.alloc(32)],
-    metastore: ['', 'oracle', 'Memory', 5, true, {}],
+    metastore: ['', 'oracle', 'in-memory', 5, true, {}],
     connectionString: [5, {}, '', 'sqlite://', ':memory:', 'sqlite://:memory:', 'file:a.db', 'mysql://u:p@h/d', 'a\0b'],
     sqliteBusyTimeout: ['5', true, {}, 5n, NaN, Infinity, -1, 2_147_484],
     expireAfter: duration,
@@ -49,11 +63,20 @@ describe('a wrong configuration', () => {
     recoveryRegionSuffixes: ['us-east-1', 5, {}, { length: 1 }, [''], ['a', 5], ['a', null], ['\udfff'], new Array(1)],
     lockedMemory: ['', 'required', true, {}],
     onWarning: ['console.log', {}, true, [() => {}]],
+    logHook: ['console.log', {}, true, [() => {}]],
+    logLevel: ['', 'warning', 4, {}],
+    verbose: ['true', 0, {}],
+    metricsHook: ['console.log', {}, true, [() => {}]],
+    disableZeroCopy: ['true', 0, {}],
+    nullDataCheck: ['true', 0, {}],
+    enableCanaries: ['true', 0, {}],
+    configDriftForceRun: ['true', 0, {}],
+    configDriftForceUpdate: ['true', 0, {}],
   };
 
   for (const [name, values] of Object.entries(wrong)) {
     it(`is refused by type and range: ${name}`, () => {
-      for (const value of [...values, null]) refused({ ...sqlite, [name]: value }, `config.${name}`);
+      for (const value of values) refused({ ...sqlite, [name]: value }, `config.${name}`);
     });
   }
 
@@ -108,9 +131,10 @@ describe('an unknown option', () => {
 
   it('is an error that names the nearest right one', () => {
     const slips = {
-      ServiceName: 'serviceName',
       productID: 'productId',
-      KMS: 'kms',
+      Kms: 'KMS',
+      ServiceNames: 'ServiceName',
+      DynamoDbRegion: 'DynamoDBRegion',
       conectionString: 'connectionString',
       connection_string: 'connectionString',
       expiresAfter: 'expireAfter',
@@ -126,14 +150,15 @@ describe('an unknown option', () => {
   });
 
   it('like nothing known points to the list', () => {
-    for (const name of ['verbose', 'x', '', '🙂', 'vaultAddr', '"', '\n']) {
+    for (const name of ['colour', 'x', '', '🙂', 'vault', '"', '\n']) {
       assert.match(unknown(name).message, /docs\/configuration\.md lists them all\.$/);
     }
     assert.ok(unknown('x'.repeat(1e6)).message.length < 300, 'and is not printed at any length');
   });
 
   it('is one even when it is undefined, or named like a property of every object', () => {
-    unknown('verbose', undefined);
+    unknown('colour', undefined);
+    unknown('colour', null);
     for (const name of ['constructor', 'toString', 'hasOwnProperty', '__proto__']) {
       const config = Object.defineProperty({ ...valid }, name, { value: {}, enumerable: true });
       refused(config, 'config: expected known options only', 'ERR_ASHERAH_UNKNOWN_OPTION');

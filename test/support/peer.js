@@ -69,12 +69,14 @@ function mustRun(command, args, options) {
   if (status !== 0) throw new Error(`${command} ${args.join(' ')} failed: ${error?.message ?? stdout + stderr}`);
 }
 
-/** The Go that built the addon builds it too. */
-function startOfficialGo(name, tags) {
+/** The Go that built the addon builds it too. @returns {string} the program */
+function buildGo(folder, name, tags) {
   const binary = join(built, process.platform === 'win32' ? `${name}.exe` : name);
-  mustRun('go', ['build', '-tags', tags, '-o', binary, '.'], { cwd: join(root, 'test/interop', name) });
-  return new Peer(binary, []);
+  mustRun('go', ['build', '-tags', tags, '-o', binary, '.'], { cwd: join(root, folder) });
+  return binary;
 }
+
+const startOfficialGo = (name, tags) => new Peer(buildGo(`test/interop/${name}`, name, tags), []);
 
 /** The official Go library, and SQL. The first tag: without the old AWS SDK, which nothing here needs. */
 const startGo = () => startOfficialGo('go-official', 'nodeprecated sqlite_omit_load_extension');
@@ -84,8 +86,8 @@ const startGoAws = () => startOfficialGo('go-official-aws', 'nodeprecated');
 
 const pythonAsherah = 'asherah==0.5.56';
 
-/** The Rust core as PyPI has it, or the sentence that says why it can't be had here. */
-function startPython() {
+/** The Rust core as PyPI has it, with more variables in its environment, or the sentence that says why it can't be had here. */
+function startPython(environment = {}) {
   const python = ['python3', 'python'].find((name) => spawnSync(name, ['-m', 'pip', '--version']).status === 0);
   if (!python) return 'Python with pip is missing: install python3 and python3-pip';
   const packages = join(built, `python-${pythonAsherah.replace('==', '-')}`);
@@ -97,8 +99,8 @@ function startPython() {
     renameSync(partial, packages);
   }
   return new Peer(python, [join(root, 'test/interop/python/peer.py')], {
-    env: { ...process.env, PYTHONPATH: packages, PYTHONIOENCODING: 'utf-8', PYTHONUTF8: '1' },
+    env: { ...process.env, PYTHONPATH: packages, PYTHONIOENCODING: 'utf-8', PYTHONUTF8: '1', ...environment },
   });
 }
 
-module.exports = { Peer, startGo, startGoAws, startPython };
+module.exports = { buildGo, Peer, startGo, startGoAws, startPython };

@@ -65,6 +65,10 @@ const cloud: Required<SessionFactoryConfig> = {
   recoveryRegionSuffixes: ['us'] as const,
   lockedMemory: 'prefer',
   onWarning: ({ code, message }: AsherahWarning) => void [code satisfies AsherahWarningCode, message satisfies string],
+  logHook: (event) => void [event.level, event.message satisfies string],
+  logLevel: 'debug',
+  verbose: null,
+  metricsHook: (event) => void event.type,
 };
 void cloud;
 const load: (options?: LoadCloudOptions) => void = loadCloud;

@@ -10,8 +10,8 @@ new SessionFactory({});
 // @ts-expect-error a required option
 new SessionFactory({ serviceName: 's', productId: 'p', kms: 'static' });
 // @ts-expect-error an unknown option
-new SessionFactory({ ...config, verbose: true });
-// @ts-expect-error the spelling of other packages
+new SessionFactory({ ...config, colour: true });
+// @ts-expect-error neither of the two ways to write names
 new SessionFactory({ ServiceName: 's', productId: 'p', kms: 'static', metastore: 'memory' });
 // @ts-expect-error an unknown KMS
 new SessionFactory({ ...config, kms: 'vault' });
@@ -19,8 +19,8 @@ new SessionFactory({ ...config, kms: 'vault' });
 new SessionFactory({ ...config, metastore: 'oracle' });
 // @ts-expect-error a duration is a number of seconds
 new SessionFactory({ ...config, expireAfter: '90d' });
-// @ts-expect-error null is not "not given"
-new SessionFactory({ ...config, regionSuffix: null });
+// @ts-expect-error null is no service
+new SessionFactory({ ...config, serviceName: null });
 // @ts-expect-error a list
 new SessionFactory({ ...config, recoveryRegionSuffixes: 'eu' });
 

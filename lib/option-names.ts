@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+import { type OptionName, optionNames } from './option-checks.js';
+
+const irregular = new Map<OptionName, string>([
+  ['kms', 'KMS'],
+  ['productId', 'ProductID'],
+  ['sqlMetastoreDbType', 'SQLMetastoreDBType'],
+]);
+
+/** The option's name in the configurations of `asherah` 3. */
+export function pascalName(name: OptionName): string {
+  return irregular.get(name) ?? `${name[0]?.toUpperCase()}${name.slice(1)}`.replace('DynamoDb', 'DynamoDB');
+}
+
+export function isPascal(spelling: string): boolean {
+  return /^[A-Z]/.test(spelling);
+}
+
+/** Made at the first configuration, not while the package is loaded. A map, since objects know `constructor` and more. */
+let bySpelling: Map<string, OptionName> | undefined;
+
+/** The option of that name: in camelCase, PascalCase, or with `DB` for `Db`, as `asherah` 4 also accepts it. */
+export function optionNamed(spelling: string): OptionName | undefined {
+  bySpelling ??= new Map(
+    optionNames.flatMap((name) => [name, name.replace('Db', 'DB'), pascalName(name)].map((each) => [each, name])),
+  );
+  return bySpelling.get(spelling);
+}
+
+/** All right names in the letter case of that one. */
+export function namesLike(spelling: string): string[] {
+  return isPascal(spelling) ? optionNames.map(pascalName) : optionNames;
+}
+
+/** Options of `asherah` 4 for what this package does not do. */
+export function missingFeature(spelling: string): string | undefined {
+  if (
+    /^vault(Addr|Token|AuthMethod|AuthRole|AuthMount|ApproleRoleId|ApproleSecretId|ClientCert|ClientKey|K8sTokenPath|TransitKey|TransitMount)$/i.test(
+      spelling,
+    )
+  ) {
+    return 'HashiCorp Vault';
+  }
+  return /^secretsManagerSecretId$/i.test(spelling) ? 'a master key in AWS Secrets Manager' : undefined;
+}
