@@ -7,7 +7,10 @@
 import { fileURLToPath } from 'node:url';
 import Mocha from 'mocha';
 
-const FILES = ['async', 'config', 'errors', 'inputs', 'one-class', 'session', 'session-cache', 'stress/two-addons'];
+const FILES = [
+  ...['async', 'config', 'errors', 'inputs', 'one-class', 'session', 'session-cache', 'stress/two-addons'],
+  ...['input-contract', 'old-3', 'old-4', 'old-4-hooks', 'old-errors', 'old-workers'],
+];
 
 const mocha = new Mocha({ timeout: 60_000 });
 for (const name of FILES) mocha.addFile(fileURLToPath(new URL(`${name}.test.js`, import.meta.url)));
