@@ -18,8 +18,12 @@ export function clearPlaintext(plaintext: Uint8Array | null | undefined): void {
       'Pass what decrypt returned; strings cannot be overwritten.',
     );
   }
-  const { buffer, byteOffset, byteLength } = plaintext;
-  new Uint8Array(buffer, byteOffset, byteLength).fill(0);
+  try {
+    const { buffer, byteOffset, byteLength } = plaintext;
+    new Uint8Array(buffer, byteOffset, byteLength).fill(0);
+  } catch {
+    // Transferred away: there is nothing to overwrite here.
+  }
 }
 
 /**

@@ -103,7 +103,8 @@ function endpointPerRegion(label: string): Error {
 }
 
 function notInMap(option: string, got: string, known: string[]): Error {
-  const shown = got.length > 64 ? 'a longer name' : JSON.stringify(got);
+  // Anything else may be a secret in the wrong place.
+  const shown = /^[a-z0-9-]{1,32}$/.test(got) ? JSON.stringify(got) : 'no name of a region';
   return unexpected(
     'ERR_ASHERAH_INVALID_CONFIG',
     option,

@@ -86,9 +86,8 @@ export class Given {
     }
     if (given === undefined || given === null) return;
     const label = this.#origin?.labels[name] ?? `config.${spelling}`;
-    const value = isPascal(spelling) ? fromPascal(name, given, label) : given;
-    if (value === undefined) return;
-    const checked = checks[name](value, label);
+    const checked = checkedValue(name, given, label, isPascal(spelling));
+    if (checked === undefined) return;
     const other = this.#spellings.get(name);
     if (other !== undefined && !isDeepStrictEqual(this.options[name], checked)) {
       throw unexpected(
@@ -116,6 +115,18 @@ export class Given {
     const error = unexpected('ERR_ASHERAH_UNKNOWN_OPTION', 'config', 'known options only', shown, remedy);
     if (!this.isPascal || !this.#moduleLevel || meant !== undefined) throw error;
     this.warn('WARN_ASHERAH_UNKNOWN_OPTION', `${error.message} It is ignored.`);
+  }
+}
+
+/** The value may be an object that throws when it is looked at. */
+function checkedValue(name: OptionName, given: unknown, label: string, ofPascal: boolean): unknown {
+  try {
+    const value = ofPascal ? fromPascal(name, given, label) : given;
+    return value === undefined ? undefined : checks[name](value, label);
+  } catch (error) {
+    if (error instanceof AsherahError) throw error;
+    const message = `${label}: expected a value that can be read, got one that throws (see the cause). Pass a plain one.`;
+    throw new AsherahError('ERR_ASHERAH_INVALID_CONFIG', message, { cause: error });
   }
 }
 

@@ -24,7 +24,11 @@ function entries(environment: unknown): [string, unknown][] {
   const text = types.isUint8Array(environment) ? utf8(environment) : environment;
   if (typeof text === 'string') return /^\s*["{]/.test(text) ? ofJson(text) : ofLines(text);
   if (!isPlain(text)) throw invalid('a plain object, its JSON text, or lines NAME=value', describe(environment));
-  return Object.entries(text);
+  try {
+    return Object.entries(text);
+  } catch {
+    throw invalid('an object that can be read', 'one that throws');
+  }
 }
 
 /** A Map, a Date and the like would set nothing, silently; what a proxy does nobody knows. */

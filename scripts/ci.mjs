@@ -36,6 +36,7 @@ const ON_ONE_NODE = [
   'packaging',
   'services',
   'types',
+  'vectors',
 ].flatMap((name) => ['--ignore', `test/${name}.test.js`]);
 
 /** Runs a command and shows what it prints. @returns {Promise<{ status: number, output: string }>} */

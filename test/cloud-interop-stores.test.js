@@ -5,74 +5,24 @@
 // createSchema() made.
 
 const assert = require('node:assert/strict');
-const { join } = require('node:path');
-const { earlier, masterKey, newStore, recordEarlier, STORES, withFactory } = require('./support/cloud-stores.js');
-const { Peer, startGoAws } = require('./support/peer.js');
-const { need, peerPython } = require('./support/services.js');
+const { asherahs: open, keyRows, parentOf, startPeers } = require('./support/asherahs.js');
+const { earlier, newStore, recordEarlier, STORES } = require('./support/cloud-stores.js');
+const { need } = require('./support/services.js');
 
 const partition = 'Ünï';
 const names = { service: 'service', product: 'product', partition };
-
-/** What each peer is told about a store. The Go library's SQL drivers want TLS by a word of their own. */
-const GO = {
-  mysql: (store) => ({ mysql: store.database.dsn({ parameters: store.parameters ? '' : 'tls=skip-verify' }) }),
-  postgres: (store) => ({ postgres: store.database.url() }),
-  dynamodb: ({ endpoint, region, table }, regionSuffix) => ({
-    dynamodb: { endpoint, region, name: table, regionSuffix },
-  }),
-};
-const sqlForPython = (store) => ({ Metastore: 'rdbms', ConnectionString: store.database.url() });
-const PYTHON = {
-  mysql: sqlForPython,
-  postgres: sqlForPython,
-  dynamodb: ({ endpoint, region, table }, regionSuffix) => ({
-    ...{ Metastore: 'dynamodb', DynamoDBEndpoint: endpoint, DynamoDBRegion: region, DynamoDBTableName: table },
-    EnableRegionSuffix: regionSuffix,
-  }),
-};
 
 describe('other Asheras on one server', function () {
   this.timeout(60_000);
   need('peer');
 
-  let go;
-  let python;
+  let peers;
   before(function () {
     this.timeout(600_000); // the first time, the Go peer is built
-    go = startGoAws();
-    // The Rust core notes a configuration in the table and refuses to start with another, a region's suffix for instance.
-    const env = { PYTHONIOENCODING: 'utf-8', PYTHONUTF8: '1', ASHERAH_CONFIG_DRIFT_FORCE_RUN: 'true' };
-    python = new Peer(peerPython(), [join(__dirname, 'interop/python/peer.py')], { env: { ...process.env, ...env } });
+    peers = startPeers();
   });
-  after(() => {
-    go?.stop();
-    python?.stop();
-  });
-
-  /** The three as one interface. Each opens a factory for the one call, so that every key comes from the table. */
-  function asherahs(store, { regionSuffix = false, region = store.region } = {}) {
-    const there = Object.assign(Object.create(store), { region });
-    const forGo = { ...names, masterKey, ...GO[store.kind](there, regionSuffix) };
-    const config = { KMS: 'static', StaticMasterKeyHex: masterKey, ...PYTHON[store.kind](there, regionSuffix) };
-    const forPython = { ...names, config };
-    const options = regionSuffix ? { enableRegionSuffix: true } : {};
-    const ours = (use) => withFactory(there.options(), (f) => use(f.getSession(partition)), options);
-    return {
-      ours: {
-        encrypt: (text) => ours((session) => session.encryptAsync(text)),
-        decrypt: (record) => ours((session) => session.decryptString(record)),
-      },
-      go: { encrypt: (text) => go.encrypt(forGo, text), decrypt: async (r) => String(await go.decrypt(forGo, r)) },
-      python: {
-        encrypt: (text) => python.encrypt(forPython, text),
-        decrypt: async (r) => String(await python.decrypt(forPython, r)),
-      },
-    };
-  }
-
-  /** Without the row that the Rust packages keep for themselves. */
-  const keyRows = async (store) => (await store.rows()).filter(({ id }) => /^_[SI]K_/.test(id));
-  const parentOf = (record) => JSON.stringify(JSON.parse(record).Key.ParentKeyMeta);
+  after(() => peers?.stop());
+  const asherahs = (store, options) => open(peers, store, names, options);
 
   /** Each of `readers` reads what each wrote. */
   async function allRead(readers, records) {

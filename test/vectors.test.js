@@ -188,6 +188,31 @@ describe('test vectors', function () {
       }
     });
 
+    it('vectors that a document names are there, and it counts the exceptions right', () => {
+      const document = readFileSync(join(__dirname, '../docs/interoperability.md'), 'utf8');
+      const named = [...document.matchAll(/vectors? ((?:`[\w-]+`(?:, )?)+)/g)].flatMap(([, list]) =>
+        list.split(/[`, ]+/),
+      );
+      const names = new Set(cases.map(({ name }) => name));
+      assert.deepEqual(
+        named.filter((name) => name !== '' && !names.has(name)),
+        [],
+      );
+      const byName = Object.fromEntries(cases.map((each) => [each.name, each.expect]));
+      const exceptions = (reader) =>
+        Object.entries(PINNED[reader]).filter(
+          ([name, outcome]) => outcome === READS && byName[name].plaintext === undefined,
+        );
+      const [go, python] = [exceptions('go').length, exceptions('python').length];
+      assert.ok(document.includes(`| ${cases.length} vectors | all but ${go} `), `${go} of Go`);
+      assert.ok(document.includes(` | all but ${python} |`), `${python} of Rust`);
+      for (const [name, { plaintext, failure }] of Object.entries(byName)) {
+        const special =
+          (plaintext !== undefined && failure !== undefined) || name in PINNED.go || name in PINNED.python;
+        assert.ok(!special || named.includes(name), `${name} is in no table`);
+      }
+    });
+
     it('what is pinned is a choice or an exception, of a case that there is', () => {
       for (const pinned of Object.values(PINNED)) {
         for (const [name, outcome] of Object.entries(pinned)) {

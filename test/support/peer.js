@@ -76,13 +76,14 @@ function buildGo(folder, name, tags) {
   return binary;
 }
 
-const startOfficialGo = (name, tags) => new Peer(buildGo(`test/interop/${name}`, name, tags), []);
+const startOfficialGo = (name, tags, environment = {}) =>
+  new Peer(buildGo(`test/interop/${name}`, name, tags), [], { env: { ...process.env, ...environment } });
 
 /** The official Go library, and SQL. The first tag: without the old AWS SDK, which nothing here needs. */
 const startGo = () => startOfficialGo('go-official', 'nodeprecated sqlite_omit_load_extension');
 
-/** The official Go library with AWS KMS and PostgreSQL. */
-const startGoAws = () => startOfficialGo('go-official-aws', 'nodeprecated');
+/** The official Go library with AWS KMS and servers' metastores, with more variables in its environment. */
+const startGoAws = (environment) => startOfficialGo('go-official-aws', 'nodeprecated', environment);
 
 const pythonAsherah = 'asherah==0.5.56';
 
