@@ -7,7 +7,6 @@ const assert = require('node:assert');
 const { execFileSync, spawnSync } = require('node:child_process');
 const {
   cpSync,
-  existsSync,
   mkdirSync,
   mkdtempSync,
   readdirSync,
@@ -17,15 +16,10 @@ const {
   writeFileSync,
 } = require('node:fs');
 const { tmpdir } = require('node:os');
-const { delimiter, join } = require('node:path');
+const { join } = require('node:path');
+const { npm, run } = require('./support/packed');
 
 const root = join(__dirname, '..');
-// npm's own script, started with the node under test: on the PATH a link to it
-const npm = realpathSync(
-  process.env.PATH.split(delimiter)
-    .map((folder) => join(folder, 'npm'))
-    .find(existsSync),
-);
 const tsc = join(root, 'node_modules/typescript/bin/tsc');
 
 const ROUND_TRIP = `
@@ -80,16 +74,6 @@ describe('the package', function () {
   after(() => rmSync(work, { recursive: true, force: true }));
 
   const tarball = ({ filename }) => join(work, filename);
-
-  function run(cwd, command, args, env = process.env) {
-    const result = spawnSync(command, args, { cwd, env, encoding: 'utf8', maxBuffer: 1 << 26 });
-    assert.strictEqual(
-      result.status,
-      0,
-      `${command} ${args.join(' ')}\n${result.error ?? ''}${result.stdout}${result.stderr}`,
-    );
-    return result.stdout;
-  }
 
   it('holds exactly what it should', () => {
     const compiled = readdirSync(join(root, 'lib')).flatMap((source) => {
