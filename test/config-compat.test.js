@@ -19,7 +19,7 @@ const pascal = {
 };
 const engine = (config) => JSON.parse(checkConfig(config).engine);
 const warnings = (config, moduleLevel = false) =>
-  checkConfig(config, { moduleLevel }).warnings.map(({ code, message }) => `${code} ${message.split(':')[0]}`);
+  checkConfig(config, { moduleLevel }).warnings.map(({ code, message }) => [code, message.split(':')[0]]);
 
 /** Every field of `asherah` 3, without a value. */
 const everyField = [
@@ -176,7 +176,7 @@ describe('a configuration of the older packages', () => {
       engine(config).kms.regions.map(({ region }) => region),
       ['eu-west-1', 'us-east-1', 'us-west-2'],
     );
-    assert.deepEqual(warnings(config), ['WARN_ASHERAH_PREFERRED_REGION config.PreferredRegion']);
+    assert.deepEqual(warnings(config), [['WARN_ASHERAH_PREFERRED_REGION', 'config.PreferredRegion']]);
     assert.deepEqual(warnings({ ...config, PreferredRegion: 'us-west-2' }), []);
     const { ServiceName: serviceName, ...rest } = config;
     refused({ ...rest, serviceName }, 'config.preferredRegion: expected the region to ask first');
@@ -248,7 +248,7 @@ describe('an option that the others leave without effect', () => {
   });
 
   it('is a warning that names it at module level and in PascalCase', () => {
-    const told = (label) => names.map((name) => `WARN_ASHERAH_OPTION_IGNORED config.${label(name)}`);
+    const told = (label) => names.map((name) => ['WARN_ASHERAH_OPTION_IGNORED', `config.${label(name)}`]);
     assert.deepEqual(
       warnings({ ...valid, ...ignored }, true),
       told((name) => name),
@@ -296,7 +296,7 @@ describe('an option that the others leave without effect', () => {
 });
 
 describe('an unknown option of the older packages', () => {
-  const unknown = 'WARN_ASHERAH_UNKNOWN_OPTION config';
+  const unknown = ['WARN_ASHERAH_UNKNOWN_OPTION', 'config'];
 
   it('is a warning for setup in PascalCase, and an error otherwise', () => {
     const config = { ...pascal, Colour: 'hunter2' };

@@ -327,6 +327,17 @@ describe('every option', function () {
     sqlMetastoreDbType: 'sqlMetastoreDBType',
   };
 
+  it('of the older packages is in docs/configuration.md', () => {
+    const text = fs.readFileSync(path.join(root, 'docs/configuration.md'), 'utf8');
+    const [, section] = text.split('\n## Configurations of the older packages\n');
+    const irregular = optionNames.map(pascalName).filter((name) => /[A-Z]{2}/.test(name));
+    const noOps = Object.keys(rows).filter((name) => rows[name].noOp);
+    const missing = [...irregular, ...Object.values(aliases), ...noOps].filter(
+      (name) => !section.includes(`\`${name}\``),
+    );
+    assert.deepEqual(missing, []);
+  });
+
   it('has a row', () => assert.deepEqual(Object.keys(rows).sort(), [...optionNames].sort()));
 
   for (const [name, row] of Object.entries(rows)) {
