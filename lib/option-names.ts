@@ -32,14 +32,15 @@ export function namesLike(spelling: string): string[] {
   return isPascal(spelling) ? optionNames.map(pascalName) : optionNames;
 }
 
-/** Options of `asherah` 4 for what this package does not do. */
+const ofVault =
+  'Addr Token AuthMethod AuthRole AuthMount ApproleRoleId ApproleSecretId ClientCert ClientKey K8sTokenPath TransitKey TransitMount';
+
+/** Options of `asherah` 4 for what this package does not do, and what that is. */
+export const missingFeatures: ReadonlyMap<string, string> = new Map([
+  ...ofVault.split(' ').map((name): [string, string] => [`vault${name}`, 'HashiCorp Vault']),
+  ['secretsManagerSecretId', 'a master key in AWS Secrets Manager'],
+]);
+
 export function missingFeature(spelling: string): string | undefined {
-  if (
-    /^vault(Addr|Token|AuthMethod|AuthRole|AuthMount|ApproleRoleId|ApproleSecretId|ClientCert|ClientKey|K8sTokenPath|TransitKey|TransitMount)$/i.test(
-      spelling,
-    )
-  ) {
-    return 'HashiCorp Vault';
-  }
-  return /^secretsManagerSecretId$/i.test(spelling) ? 'a master key in AWS Secrets Manager' : undefined;
+  return missingFeatures.get(spelling.replace(/^[VS]/, (letter) => letter.toLowerCase()));
 }

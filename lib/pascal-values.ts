@@ -43,7 +43,7 @@ export function fromPascal(option: OptionName, value: unknown, label: string): u
   if (value === 0 && (has(zeroIsDefault, option) || has(sizes, option))) return undefined;
   if (value === '' && has(texts, option)) return undefined;
   if (option === 'regionMap' && isEmptyObject(value)) return undefined;
-  if (typeof value !== 'number' || !has(durations, option) || value < secondsBelow) return value;
+  if (typeof value !== 'number' || !has(durations, option) || !(value >= secondsBelow)) return value;
   if (value >= nanosecondsFrom) return value / 1e9;
   throw unexpected(
     'ERR_ASHERAH_INVALID_CONFIG',

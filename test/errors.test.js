@@ -151,6 +151,10 @@ describe('errors', () => {
     WARN_ASHERAH_MEMORY_NOT_LOCKED: 'test/errors.test.js',
     WARN_ASHERAH_KMS_REGION_FAILED: 'test/cloud-kms-faults.test.js',
     WARN_ASHERAH_PLAIN_CONNECTION: 'test/cloud-sql-tls.test.js',
+    WARN_ASHERAH_OPTION_IGNORED: 'test/config-compat.test.js',
+    WARN_ASHERAH_UNKNOWN_OPTION: 'test/config-compat.test.js',
+    WARN_ASHERAH_PREFERRED_REGION: 'test/config-compat.test.js',
+    WARN_ASHERAH_DEFAULT_NAME: 'test/from-env.test.js',
   };
 
   for (const [code, reach] of Object.entries(cases)) {
