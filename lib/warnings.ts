@@ -8,6 +8,8 @@ export const warningCodes = [
   'WARN_ASHERAH_MEMORY_NOT_LOCKED',
   'WARN_ASHERAH_KMS_REGION_FAILED',
   'WARN_ASHERAH_PLAIN_CONNECTION',
+  'WARN_ASHERAH_HOOK_FAILED',
+  'WARN_ASHERAH_EVENTS_DROPPED',
 ] as const;
 
 /** A stable name for what is wrong. */
@@ -46,11 +48,17 @@ export class Warnings {
       // Never inside the constructor or the addon's queue: `factory` is assigned by then, and what the function throws
       // is an uncaught exception, as from a listener of an EventEmitter, instead of the failure of another call.
       queueMicrotask(() => onWarning({ code, message }));
-    } else if (!emitted.has(code)) {
-      emitted.add(code);
-      process.emitWarning(message, { type: 'AsherahWarning', code });
+    } else {
+      emitOnce(code, message, emitted);
     }
   }
+}
+
+/** Tells the process a warning, the first of its code. */
+export function emitOnce(code: AsherahWarningCode, message: string, emitted = emittedByAll()): void {
+  if (emitted.has(code)) return;
+  emitted.add(code);
+  process.emitWarning(message, { type: 'AsherahWarning', code });
 }
 
 /** Kept on globalThis, where several copies of this module in one thread (jest's registries) share it. */
