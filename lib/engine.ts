@@ -4,6 +4,7 @@ import { isWellFormed } from './checks.js';
 import type { CheckedConfig } from './config.js';
 import { Credentials } from './credentials.js';
 import { describe, fromNative, unexpected } from './errors.js';
+import { type FactoryWatch, watchFactory } from './hooks.js';
 import { NativeSession, SessionCache } from './session-cache.js';
 import { type AsherahWarningCode, Warnings } from './warnings.js';
 
@@ -19,6 +20,8 @@ export class Engine {
   readonly #warnings: Warnings;
   /** Held here alone: the user's function may refer to the factory, see {@link #open}. */
   readonly #credentials: Credentials | undefined;
+  /** Held here alone: the user's hooks may refer to the factory. */
+  readonly #watch: FactoryWatch;
   readonly #cache: SessionCache | undefined;
 
   constructor(config: CheckedConfig) {
@@ -37,6 +40,7 @@ export class Engine {
       // Ahead of time: a synchronous call can't wait for a function that returns a promise.
       void this.#credentials.refresh();
     }
+    this.#watch = watchFactory(this.addon, this.#handle, {});
     forgottenFactories.register(this, { addon: this.addon, handle: this.#handle }, this);
     this.#warnOfChoices(config);
   }
@@ -66,6 +70,7 @@ export class Engine {
     this.#cache?.clear();
     forgottenFactories.unregister(this);
     this.addon.closeFactory(this.#handle);
+    this.#watch.close();
   }
 
   async verify(): Promise<string> {
@@ -113,17 +118,22 @@ export class Engine {
 
   #warnOfChoices(config: CheckedConfig): void {
     if (config.isTestKms) {
-      this.#warnings.tellOfChoice(
+      this.#tellOfChoice(
         'WARN_ASHERAH_TEST_KMS',
         "kms 'test-debug-static' encrypts with a key that is public: data is not protected. Use kms 'static' with a key of your own.",
       );
     }
     if (config.isMemoryMetastore) {
-      this.#warnings.tellOfChoice(
+      this.#tellOfChoice(
         'WARN_ASHERAH_MEMORY_METASTORE',
         "metastore 'memory' loses all keys when the factory closes: records become unreadable. Use metastore 'sqlite' to keep them.",
       );
     }
+  }
+
+  #tellOfChoice(code: AsherahWarningCode, message: string): void {
+    this.#warnings.tellOfChoice(code, message);
+    this.#watch.tellLog({ level: 'warn', message, target: 'asherah.factory', code });
   }
 
   #openSession(partition: string): NativeSession {

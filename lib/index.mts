@@ -9,9 +9,16 @@ export type {
   Data,
   DataRowRecord,
   LoadCloudOptions,
+  LogEvent,
+  LogHook,
+  LogHookCallback,
+  LogHookOptions,
+  LogLevel,
+  MetricsEvent,
+  MetricsHook,
   SessionFactoryConfig,
   Verification,
   VerificationCheck,
 } from './index.js';
 // Re-exports the CommonJS entry: a process that uses both has one set of classes and one state.
-export { AsherahError, loadCloud, Session, SessionFactory } from './index.js';
+export { AsherahError, loadCloud, Session, SessionFactory, setLogHook, setMetricsHook } from './index.js';
