@@ -149,6 +149,8 @@ describe('errors', () => {
     WARN_ASHERAH_MEMORY_NOT_LOCKED: 'test/errors.test.js',
     WARN_ASHERAH_KMS_REGION_FAILED: 'test/cloud-kms-faults.test.js',
     WARN_ASHERAH_PLAIN_CONNECTION: 'test/cloud-sql-tls.test.js',
+    WARN_ASHERAH_HOOK_FAILED: 'test/hooks.test.js',
+    WARN_ASHERAH_EVENTS_DROPPED: 'test/hooks.test.js',
   };
 
   for (const [code, reach] of Object.entries(cases)) {
