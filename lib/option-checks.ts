@@ -14,7 +14,7 @@ import {
   urls,
 } from './checks.js';
 import type { NoOpOptions } from './compat-options.js';
-import type { LogEvent, MetricsEvent } from './hook-types.js';
+import type { LogHook, MetricsHook } from './hooks.js';
 import type { AwsCredentialsFunction, SessionFactoryConfig } from './options.js';
 import type { AsherahWarning } from './warnings.js';
 
@@ -72,10 +72,10 @@ export const checks = {
   recoveryRegionSuffixes: texts,
   lockedMemory: oneOf('prefer', 'require'),
   onWarning: func as Check<(warning: AsherahWarning) => void>,
-  logHook: func as Check<(event: LogEvent) => void>,
+  logHook: func as Check<LogHook>,
   logLevel: oneOf('trace', 'debug', 'info', 'warn', 'error'),
   verbose: boolean,
-  metricsHook: func as Check<(event: MetricsEvent) => void>,
+  metricsHook: func as Check<MetricsHook>,
   disableZeroCopy: boolean,
   nullDataCheck: boolean,
   enableCanaries: boolean,
