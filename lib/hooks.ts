@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { AsherahErrorCode } from './errors.js';
-import { describe, unexpected } from './errors.js';
+import { describe, optionsArgument, unexpected } from './errors.js';
 import { isLogLevel, setModuleHook } from './listening.js';
 import type { AsherahWarningCode } from './warnings.js';
 
@@ -93,13 +93,12 @@ export interface LogHookOptions {
  *
  * @throws AsherahError `ERR_ASHERAH_INVALID_ARGUMENT`
  */
+export function setLogHook(hook: (event: LogEvent) => void, options?: LogHookOptions): void;
+export function setLogHook(hook: LogHookCallback, options?: LogHookOptions): void;
+export function setLogHook(hook: LogHook | null | undefined, options?: LogHookOptions): void;
 export function setLogHook(hook: LogHook | null | undefined, options: LogHookOptions = {}): void {
   checkHook(hook);
-  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', describe(options));
-  for (const name of Object.keys(options)) {
-    if (name !== 'level') throw invalid('options', "only 'level'", 'another option');
-  }
-  const { level = 'warn' } = options;
+  const { level = 'warn' } = optionsArgument(options, 'level', invalid);
   if (!isLogLevel(level)) {
     throw invalid('options.level', "'trace', 'debug', 'info', 'warn' or 'error'", describe(level));
   }

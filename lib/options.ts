@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { LogHook, LogLevel, MetricsHook } from './hooks.js';
+import type { LogEvent, LogLevel, MetricsHook } from './hooks.js';
 import type { AsherahWarning } from './warnings.js';
 
 /** Credentials of an AWS account, in the shape of the AWS SDK for JavaScript. */
@@ -307,7 +307,7 @@ export interface SessionFactoryConfig {
    * Called with every log event of this factory, as `setLogHook` would be, which then does not hear this factory.
    * @defaultValue none: the hook of `setLogHook`
    */
-  logHook?: LogHook | null | undefined;
+  logHook?: ((event: LogEvent) => void) | null | undefined;
 
   /**
    * The least grave level that {@link logHook} hears. Only with logHook, and not with {@link verbose} true.
