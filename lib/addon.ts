@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import { hookUp } from './hooks.js';
 import { requireCloud, requireCore } from './load.js';
 import { isAlone, isMapped } from './mapped.js';
 
@@ -72,6 +73,28 @@ export interface Addon {
    */
   getStatic(): { readonly factory: number; readonly settings: string } | undefined;
 
+  /**
+   * Somebody who hears of events; hears nothing yet. `hooks.ts` says what events are.
+   *
+   * @param onEvents called on this thread, from the event loop, when there is something to {@link takeEvents} again; does not
+   *   keep the process alive
+   */
+  openListener(onEvents: () => void): number;
+  closeListener(listener: number): void;
+  /**
+   * What a listener hears from now on.
+   *
+   * @param factory 0: every factory that this thread opened, and the static instance, but for what others have to
+   *   themselves. Otherwise this one, opened by this thread; its measurements are then heard by nobody else
+   * @param level log lines of this level and above: 1 `trace` to 5 `error`; 0: none
+   * @param flags 1: measurements too; 2: nobody else hears log lines of this factory
+   */
+  watch(listener: number, factory: number, level: number, flags: number): void;
+  /** As {@link closeFactory} does: `ended` of {@link takeEvents} then names the factory. */
+  unwatch(listener: number, factory: number): void;
+  /** What came about, as JSON of go/observe/queue.go, which `listening.ts` reads; an empty string: nothing. */
+  takeEvents(listener: number): string;
+
   /** Counts for tests and diagnostics, as JSON; factory 0 is the whole process. */
   stats(factory: number): string;
 }
@@ -98,21 +121,26 @@ const loaded: { core: Addon | undefined; cloud: Addon | undefined } = { core: un
 export function loadAddon(needs: AddonName, option = ''): Addon {
   if (loaded.cloud !== undefined) return loaded.cloud;
   if (needs === 'cloud') {
-    loaded.cloud = requireCloud(option);
+    loaded.cloud = hookedUp(requireCloud(option));
     return loaded.cloud;
   }
   if (loaded.core !== undefined) return loaded.core;
   if (!isAlone()) loaded.cloud = mappedCloud();
   if (loaded.cloud !== undefined) return loaded.cloud;
-  loaded.core = requireCore();
+  loaded.core = hookedUp(requireCore());
   return loaded.core;
+}
+
+function hookedUp(addon: Addon): Addon {
+  hookUp(addon);
+  return addon;
 }
 
 /** The cloud addon, if it is in the process already and this copy of the package has it too. */
 function mappedCloud(): Addon | undefined {
   if (!isMapped('cloud')) return undefined;
   try {
-    return requireCloud('');
+    return hookedUp(requireCloud(''));
   } catch {
     return undefined; // another copy's; a configuration that does not need it must not fail for it
   }
@@ -124,13 +152,13 @@ export function otherAddon(addon: Addon): Addon | undefined {
     loaded.cloud ??= mappedCloud();
     return loaded.cloud;
   }
-  if (loaded.core === undefined && isMapped('core')) loaded.core = requireCore();
+  if (loaded.core === undefined && isMapped('core')) loaded.core = hookedUp(requireCore());
   return loaded.core;
 }
 
 /** Those addons that any thread of this process has loaded, as far as can be known. Loads none that nobody has. */
 export function presentAddons(): Addon[] {
-  if (loaded.core === undefined && isMapped('core')) loaded.core = requireCore();
+  if (loaded.core === undefined && isMapped('core')) loaded.core = hookedUp(requireCore());
   loaded.cloud ??= mappedCloud();
   return [loaded.core, loaded.cloud].filter((addon) => addon !== undefined);
 }

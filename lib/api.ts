@@ -11,6 +11,19 @@ export {
   setSafetyPaddingOverhead as set_safety_padding_overhead,
 } from './compatibility.js';
 export { AsherahError, type AsherahErrorCode } from './errors.js';
+export {
+  type LogEvent,
+  type LogHook,
+  type LogHookCallback,
+  type LogHookOptions,
+  type LogLevel,
+  type MetricsEvent,
+  type MetricsHook,
+  setLogHook,
+  setLogHook as set_log_hook,
+  setMetricsHook,
+  setMetricsHook as set_metrics_hook,
+} from './hooks.js';
 export type { Data, DataRowRecord } from './input.js';
 export { type LoadCloudOptions, loadCloud } from './load-cloud.js';
 export {

@@ -105,13 +105,22 @@ const missing = new Map([
 
 /** A fixed word, in any letter case. */
 export function oneOf<const T extends string>(...allowed: T[]): (value: unknown, name: string) => T {
+  return word(allowed, reference);
+}
+
+/** As {@link oneOf}; `unknown` are the words by which `asherah` 4 refused others, for who looks for them. */
+export function kind<const T extends string>(unknown: string, ...allowed: T[]): (value: unknown, name: string) => T {
+  return word(allowed, `${unknown}: ${reference}`);
+}
+
+function word<T extends string>(allowed: T[], advice: string): (value: unknown, name: string) => T {
   return (value, name) => {
     const word = (typeof value === 'string' ? value.toLowerCase() : '') as T;
     if (!allowed.includes(word)) {
       // A short word is a slip worth showing; anything else may be a secret in the wrong place.
       const isWord = /^[a-z][a-z0-9-]{0,23}$/.test(word);
       const lacks = missing.get(word);
-      const remedy = lacks === undefined ? reference : `This package has no support for ${lacks}: choose another.`;
+      const remedy = lacks === undefined ? advice : `This package has no support for ${lacks}: choose another.`;
       throw invalid(name, names(...allowed), isWord ? `'${value}'` : describe(value), remedy);
     }
     return word;

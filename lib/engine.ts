@@ -35,7 +35,7 @@ export class Engine {
     readonly addon: Addon,
     readonly handle: number,
     readonly settings: SessionSettings,
-    /** Held, not used. */
+    /** Held, so that they hear as long as somebody can use the factory. */
     readonly listeners?: Opened['listeners'],
   ) {
     if (settings.sessionCache !== undefined) {
@@ -69,6 +69,7 @@ export class Engine {
     this.#cache?.clear();
     this.outlive();
     this.addon.closeFactory(this.handle);
+    this.listeners?.watch.close();
   }
 
   /** From now on the factory stays open when this object is forgotten. */

@@ -107,6 +107,24 @@ export function describe(value: unknown): string {
   return `a ${typeof value}`;
 }
 
+/** The options of a function that has one, each property read once. */
+export function optionsArgument(
+  options: unknown,
+  known: string,
+  invalid: (argument: string, expected: string, got: string) => Error,
+): Record<string, unknown> {
+  let read: Record<string, unknown> | undefined;
+  try {
+    if (typeof options === 'object' && options !== null) read = { ...options };
+  } catch {
+    throw invalid('options', 'an object that can be read', 'one that throws');
+  }
+  if (read === undefined) throw invalid('options', 'an object', describe(options));
+  const other = Object.keys(read).some((name) => name !== known);
+  if (other) throw invalid('options', `only '${known}'`, 'another option');
+  return read;
+}
+
 export function wrongReceiver(className: string, method: string, receiver: unknown): AsherahError {
   return unexpected(
     'ERR_ASHERAH_WRONG_RECEIVER',

@@ -136,6 +136,7 @@ function staticKey(given: Given): string | undefined {
   const { STATIC_MASTER_KEY_HEX: variable } = process.env;
   if (variable !== undefined && variable !== '') return hexKey(variable, 'STATIC_MASTER_KEY_HEX');
   if (given.isPascal) return undefined;
-  const remedy = 'kms static needs a key: 64 hexadecimal digits, here or in the variable STATIC_MASTER_KEY_HEX.';
+  const remedy =
+    'StaticMasterKeyHex is required with kms static: 64 hexadecimal digits, here or in the variable STATIC_MASTER_KEY_HEX.';
   return given.need('staticMasterKeyHex', remedy);
 }

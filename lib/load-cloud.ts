@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { loadAddon } from './addon.js';
-import { describe, unexpected } from './errors.js';
+import { describe, optionsArgument, unexpected } from './errors.js';
 
 /** Options of {@link loadCloud}. */
 export interface LoadCloudOptions {
@@ -19,11 +19,7 @@ export interface LoadCloudOptions {
  * @throws AsherahError `ERR_ASHERAH_LOAD_FAILED`, `ERR_ASHERAH_INVALID_ARGUMENT`
  */
 export function loadCloud(options: LoadCloudOptions = {}): void {
-  if (typeof options !== 'object' || options === null) throw invalid('options', 'an object', describe(options));
-  for (const name of Object.keys(options)) {
-    if (name !== 'coreFirst') throw invalid('options', "only 'coreFirst'", 'another option');
-  }
-  const { coreFirst = false } = options;
+  const { coreFirst = false } = optionsArgument(options, 'coreFirst', invalid);
   if (typeof coreFirst !== 'boolean') throw invalid('options.coreFirst', 'true or false', describe(coreFirst));
   if (coreFirst) loadAddon('core');
   loadAddon('cloud', 'loadCloud');

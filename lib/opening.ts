@@ -3,6 +3,7 @@ import { type Addon, loadAddon, otherAddon, wantsCredentials } from './addon.js'
 import type { CheckedConfig } from './config.js';
 import { Credentials } from './credentials.js';
 import { fromNative, unexpected } from './errors.js';
+import { type FactoryWatch, watchFactory } from './hooks.js';
 import { type AsherahWarningCode, Warnings } from './warnings.js';
 
 /** A factory of an addon, just opened. */
@@ -14,7 +15,11 @@ export interface Opened {
    * as long as the factory is open, and were the user's functions in it, which may well refer to the factory, a forgotten
    * factory could never be collected.
    */
-  readonly listeners: { readonly warnings: Warnings; readonly credentials: Credentials | undefined };
+  readonly listeners: {
+    readonly warnings: Warnings;
+    readonly credentials: Credentials | undefined;
+    readonly watch: FactoryWatch;
+  };
 }
 
 /** Opens the native side of a factory, in the addon that the configuration needs. */
@@ -51,8 +56,12 @@ export function openFactory(config: CheckedConfig): Opened {
     // Ahead of time: a synchronous call can't wait for a function that returns a promise.
     void credentials.refresh();
   }
-  warnOfChoices(config, warnings);
-  return { addon, handle, listeners: { warnings, credentials } };
+  const watch = watchFactory(addon, handle, config.hooks);
+  warnOfChoices(config, (code, message, choice) => {
+    warnings.tellOfChoice(code, message, choice);
+    watch.tellLog({ level: 'warn', message, target: 'asherah.factory', code });
+  });
+  return { addon, handle, listeners: { warnings, credentials, watch } };
 }
 
 /** A SQLite file stays with the addon that has it open, if that one can serve the configuration at all. */
@@ -63,16 +72,16 @@ function servingAddon({ addon: needs, addonOption, sqliteFile }: CheckedConfig):
   return other?.hasSqliteFile(sqliteFile) ? other : addon;
 }
 
-function warnOfChoices(config: CheckedConfig, warnings: Warnings): void {
-  for (const { code, message } of config.warnings) warnings.tellOfChoice(code, message, message);
+function warnOfChoices(config: CheckedConfig, tell: Warnings['tellOfChoice']): void {
+  for (const { code, message } of config.warnings) tell(code, message, message);
   if (config.isTestKms) {
-    warnings.tellOfChoice(
+    tell(
       'WARN_ASHERAH_TEST_KMS',
       "kms 'test-debug-static' (or KMS 'static' without a key) encrypts with a key that is public: data is not protected. Use kms 'static' with a key of your own.",
     );
   }
   if (config.isMemoryMetastore) {
-    warnings.tellOfChoice(
+    tell(
       'WARN_ASHERAH_MEMORY_METASTORE',
       "metastore 'memory' loses all keys when the factory closes: records become unreadable. Use metastore 'sqlite' to keep them.",
     );

@@ -4,6 +4,7 @@ import {
   func,
   hexKey,
   integer,
+  kind,
   number,
   oneOf,
   regionMap,
@@ -14,7 +15,7 @@ import {
   urls,
 } from './checks.js';
 import type { NoOpOptions } from './compat-options.js';
-import type { LogEvent, MetricsEvent } from './hook-types.js';
+import type { LogEvent, MetricsHook } from './hooks.js';
 import type { AwsCredentialsFunction, SessionFactoryConfig } from './options.js';
 import type { AsherahWarning } from './warnings.js';
 
@@ -33,7 +34,7 @@ type Check<T> = (value: unknown, name: string) => T;
 export const checks = {
   serviceName: text,
   productId: text,
-  kms: oneOf('static', 'test-debug-static', 'aws'),
+  kms: kind('Unknown KMS type', 'static', 'test-debug-static', 'aws'),
   staticMasterKeyHex: hexKey,
   regionMap,
   preferredRegion: text,
@@ -43,7 +44,15 @@ export const checks = {
   requireAllRegions: boolean,
   awsProfileName: text,
   awsCredentials: func as Check<AwsCredentialsFunction>,
-  metastore: oneOf('memory', 'test-debug-memory', 'sqlite', 'test-debug-sqlite', 'rdbms', 'dynamodb'),
+  metastore: kind(
+    'Unsupported Metastore value',
+    'memory',
+    'test-debug-memory',
+    'sqlite',
+    'test-debug-sqlite',
+    'rdbms',
+    'dynamodb',
+  ),
   connectionString: text,
   sqliteBusyTimeout: number(0, maxTimerSeconds, 'seconds'),
   sqlMetastoreDbType: oneOf('mysql', 'postgres', 'postgresql'),
@@ -75,7 +84,7 @@ export const checks = {
   logHook: func as Check<(event: LogEvent) => void>,
   logLevel: oneOf('trace', 'debug', 'info', 'warn', 'error'),
   verbose: boolean,
-  metricsHook: func as Check<(event: MetricsEvent) => void>,
+  metricsHook: func as Check<MetricsHook>,
   disableZeroCopy: boolean,
   nullDataCheck: boolean,
   enableCanaries: boolean,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import type { LogEvent, LogLevel, MetricsEvent } from './hook-types.js';
+import type { LogEvent, LogLevel, MetricsHook } from './hooks.js';
 import type { AsherahWarning } from './warnings.js';
 
 /** Credentials of an AWS account, in the shape of the AWS SDK for JavaScript. */
@@ -326,5 +326,5 @@ export interface SessionFactoryConfig {
    * Called with every measurement of this factory, as `setMetricsHook` would be, which then does not hear this factory.
    * @defaultValue none: the hook of `setMetricsHook`
    */
-  metricsHook?: ((event: MetricsEvent) => void) | null | undefined;
+  metricsHook?: MetricsHook | null | undefined;
 }

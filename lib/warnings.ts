@@ -12,6 +12,8 @@ export const warningCodes = [
   'WARN_ASHERAH_UNKNOWN_OPTION',
   'WARN_ASHERAH_PREFERRED_REGION',
   'WARN_ASHERAH_DEFAULT_NAME',
+  'WARN_ASHERAH_HOOK_FAILED',
+  'WARN_ASHERAH_EVENTS_DROPPED',
 ] as const;
 
 /** A stable name for what is wrong. */
@@ -53,11 +55,22 @@ export class Warnings {
       // Never inside the constructor or the addon's queue: `factory` is assigned by then, and what the function throws
       // is an uncaught exception, as from a listener of an EventEmitter, instead of the failure of another call.
       queueMicrotask(() => onWarning({ code, message }));
-    } else if (!emitted.has(what)) {
-      emitted.add(what);
-      process.emitWarning(message, { type: 'AsherahWarning', code });
+    } else {
+      emitOnce(code, message, emitted, what);
     }
   }
+}
+
+/** Tells the process a warning, the first of its kind. */
+export function emitOnce(
+  code: AsherahWarningCode,
+  message: string,
+  emitted = emittedByAll(),
+  what: string = code,
+): void {
+  if (emitted.has(what)) return;
+  emitted.add(what);
+  process.emitWarning(message, { type: 'AsherahWarning', code });
 }
 
 /** Kept on globalThis, where several copies of this module in one thread (jest's registries) share it. */

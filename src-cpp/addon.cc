@@ -26,7 +26,7 @@ bool EngineIsStarted() {
 const asherah_error *StartEngine() {
   PrepareThread();
   static std::once_flag once;
-  static asherah_host host = {OnJobDone, OnWarning};
+  static asherah_host host = {OnJobDone, OnWarning, OnWake};
   static asherah_error error;
   static bool failed;
   std::call_once(once, [] {
@@ -71,6 +71,11 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       function("hasSqliteFile", HasSqliteFile),
       function("setStatic", SetStatic),
       function("getStatic", GetStatic),
+      function("openListener", OpenListener),
+      function("closeListener", CloseListener),
+      function("watch", Watch),
+      function("unwatch", Unwatch),
+      function("takeEvents", TakeEvents),
       function("stats", Stats),
   };
   if (napi_define_properties(env, exports, std::size(properties), properties) != napi_ok) {

@@ -56,6 +56,8 @@ typedef struct asherah_host {
   /* A warning event for the environment that opened the factory; texts are valid during the call. code is one of
    * docs/errors.md, or ASHERAH_WANTS_CREDENTIALS: somebody is to call asherah_set_credentials. */
   void (*warning)(uint64_t env, uint64_t factory, char *code, char *message);
+  /* A listener of this environment has events to take. It does not have to hurry, nor to live on for them. */
+  void (*wake)(uint64_t env, uint64_t listener);
 } asherah_host;
 
 /* Takes the host table (kept for the life of the process) and tests the ciphers; later calls do nothing. 0, or -1 with error. */
@@ -88,6 +90,25 @@ int32_t asherah_set_credentials(uint64_t factory, uint8_t *credentials, size_t c
 
 /* 1 if a factory of this addon keeps its keys in the SQLite file of this path (UTF-8), otherwise 0. */
 int32_t asherah_has_sqlite_file(uint8_t *path, size_t path_len);
+
+/* Events: measurements and log lines, see go/observe. A listener belongs to an environment and ends with it. */
+
+/* A new listener, which hears nothing yet; 0 only after a panic. */
+uint64_t asherah_listener_open(uint64_t env);
+/* Unknown listeners are ignored, here and below. */
+void asherah_listener_close(uint64_t listener);
+
+#define ASHERAH_WATCH_METRICS 1 /* measurements */
+#define ASHERAH_WATCH_OWN_LOG 2 /* no other listener hears log lines of this factory */
+
+/* What a listener hears from now on. factory 0: of every factory that its environment opened, and of the static instance, as
+ * far as they have no watch of their own. Otherwise: of this factory, which its environment must have opened; measurements it
+ * then has to itself. level: log lines of that level and above, 1 (trace) to 5 (error); 0: none. 0, or -1 with error. */
+int32_t asherah_listener_watch(uint64_t listener, uint64_t factory, int32_t level, int32_t flags, asherah_error *error);
+/* Ends a watch of one factory, as asherah_factory_close does. */
+void asherah_listener_unwatch(uint64_t listener, uint64_t factory);
+/* Takes what is queued: writes JSON, see Take of go/observe/queue.go; its length, 0 (nothing) or -needed. */
+int64_t asherah_listener_take(uint64_t listener, uint8_t *out, size_t out_cap);
 
 /* A session's handle, or 0 with error. env: as in asherah_factory_open, not always that of the factory. partition: UTF-8. */
 uint64_t asherah_session_open(uint64_t env, uint64_t factory, uint8_t *partition, size_t partition_len,

@@ -29,6 +29,13 @@ napi_value Stats(napi_env env, napi_callback_info info);
 napi_value SetStatic(napi_env env, napi_callback_info info);
 napi_value GetStatic(napi_env env, napi_callback_info info);
 
+// listeners.cc
+napi_value OpenListener(napi_env env, napi_callback_info info);
+napi_value CloseListener(napi_env env, napi_callback_info info);
+napi_value Watch(napi_env env, napi_callback_info info);
+napi_value Unwatch(napi_env env, napi_callback_info info);
+napi_value TakeEvents(napi_env env, napi_callback_info info);
+
 // sync_calls.cc
 napi_value Encrypt(napi_env env, napi_callback_info info);
 napi_value EncryptHot(napi_env env, napi_callback_info info);
@@ -42,9 +49,10 @@ napi_value DecryptAsync(napi_env env, napi_callback_info info);
 napi_value Verify(napi_env env, napi_callback_info info);
 napi_value CreateSchema(napi_env env, napi_callback_info info);
 
-/** host.job_done and host.warning of asherah.h. */
+/** The functions of asherah_host. */
 void OnJobDone(asherah_job *job);
 void OnWarning(uint64_t env, uint64_t factory, char *code, char *message);
+void OnWake(uint64_t env, uint64_t listener);
 
 /** One call from JavaScript. Missing arguments are `undefined`. */
 template <size_t N>
@@ -80,6 +88,13 @@ constexpr double kMaxHandle = 9007199254740991;  // Number.MAX_SAFE_INTEGER
 bool ReadHandle(napi_env env, napi_value value, const char *expected, uint64_t *handle);
 
 constexpr char kExpectedFactory[] = "factory: expected the number that openFactory returned.";
+/** nullptr with an exception pending where there are too many. */
+napi_value HandleToNumber(napi_env env, uint64_t handle);
+
+/** Calls a function that JavaScript left with us, from an event. What it throws is an uncaught exception, as from any
+ * listener. */
+void CallBack(napi_env env, const Napi::FunctionReference &function, size_t count, const napi_value *arguments);
+
 constexpr char kExpectedSession[] = "session: expected the number that openSession returned.";
 constexpr char kExpectedData[] = "data: expected a string or Uint8Array.";
 constexpr char kExpectedRecord[] = "record: expected a string or Uint8Array.";

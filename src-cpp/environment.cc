@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include <algorithm>
+#include <iterator>
 #include <utility>
 
 #include "asherah.h"
@@ -106,12 +108,13 @@ bool Environment::Start() {
 }
 
 void Environment::Close() {
-  std::vector<std::unique_ptr<Event>> undelivered;
+  std::vector<std::unique_ptr<Event>> undelivered, undelivered_quietly;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     if (closed_) return;
     closed_ = true;
     undelivered.swap(events_);
+    undelivered_quietly.swap(quiet_events_);
   }
   Registry &registry = TheRegistry();
   {
@@ -119,6 +122,7 @@ void Environment::Close() {
     registry.by_id.erase(id_);
   }
   on_warning.clear();
+  on_events.clear();
   static_instance.Reset();
   allocate_buffer_.Reset();
   PrepareThread();
@@ -142,14 +146,23 @@ void Environment::Post(std::unique_ptr<Event> event) {
   (void)napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
 }
 
+void Environment::PostQuietly(std::unique_ptr<Event> event) {
+  std::lock_guard<std::mutex> lock(mutex_);
+  if (closed_) return;
+  quiet_events_.push_back(std::move(event));
+  if (quiet_events_.size() == 1) (void)napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
+}
+
 void Environment::Drain() {
   Holder self = shared_from_this();
-  std::vector<std::unique_ptr<Event>> events;
+  std::vector<std::unique_ptr<Event>> events, quiet_events;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     events.swap(events_);
+    quiet_events.swap(quiet_events_);
     has_events_ = false;
   }
+  std::move(quiet_events.begin(), quiet_events.end(), std::back_inserter(events));
   for (auto &event : events) {
     napi_handle_scope scope;
     if (napi_open_handle_scope(env_, &scope) != napi_ok) break;

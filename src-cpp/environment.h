@@ -42,6 +42,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   static std::shared_ptr<Environment> Find(uint64_t id);
   /** Delivers event soon; after the end of the environment, only deletes it. */
   void Post(std::unique_ptr<Event> event);
+  /** The same, but does not keep the process alive for it. */
+  void PostQuietly(std::unique_ptr<Event> event);
 
   // ---- from the environment's own thread
 
@@ -64,6 +66,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   /** What openFactory was given to call, by factory. */
   std::unordered_map<uint64_t, Napi::FunctionReference> on_warning;
+  /** What openListener was given to call, by listener. */
+  std::unordered_map<uint64_t, Napi::FunctionReference> on_events;
 
   std::unique_ptr<Scratch> spare_scratch;
 
@@ -89,7 +93,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
   std::mutex mutex_;
   bool closed_ = false;  // under mutex_
   std::vector<std::unique_ptr<Event>> events_;  // under mutex_
-  std::atomic<bool> has_events_{false};  // written under mutex_
+  std::vector<std::unique_ptr<Event>> quiet_events_;  // under mutex_
+  std::atomic<bool> has_events_{false};  // written under mutex_; not the quiet ones
 };
 
 }  // namespace asherah

@@ -22,16 +22,11 @@ class Warning final : public Event {
     auto found = environment.on_warning.find(factory_);
     if (found == environment.on_warning.end()) return;  // its openFactory failed, and told the caller more than this
     napi_env env = environment.env();
-    napi_value on_warning = found->second.Value(), undefined, arguments[2];
-    if (on_warning == nullptr || napi_get_undefined(env, &undefined) != napi_ok ||
-        napi_create_string_utf8(env, code_.c_str(), code_.size(), &arguments[0]) != napi_ok ||
-        napi_create_string_utf8(env, message_.c_str(), message_.size(), &arguments[1]) != napi_ok) {
-      return;
+    napi_value arguments[2];
+    if (napi_create_string_utf8(env, code_.c_str(), code_.size(), &arguments[0]) == napi_ok &&
+        napi_create_string_utf8(env, message_.c_str(), message_.size(), &arguments[1]) == napi_ok) {
+      CallBack(env, found->second, 2, arguments);
     }
-    if (napi_call_function(env, undefined, on_warning, 2, arguments, nullptr) == napi_ok) return;
-    // What the callback throws is an uncaught exception, as from any listener.
-    napi_value exception = TakeException(env);
-    if (exception != nullptr) (void)napi_fatal_exception(env, exception);
   }
 
  private:
@@ -49,6 +44,8 @@ class NoMoreWarnings final : public Event {
   const uint64_t factory_;
 };
 
+}  // namespace
+
 napi_value HandleToNumber(napi_env env, uint64_t handle) {
   napi_value number;
   if (static_cast<double>(handle) <= kMaxHandle &&
@@ -58,7 +55,15 @@ napi_value HandleToNumber(napi_env env, uint64_t handle) {
   return ThrowNodeApiFailed(env, "making a handle");
 }
 
-}  // namespace
+void CallBack(napi_env env, const Napi::FunctionReference &function, size_t count, const napi_value *arguments) {
+  napi_value callee = function.Value(), undefined;
+  if (callee == nullptr || napi_get_undefined(env, &undefined) != napi_ok ||
+      napi_call_function(env, undefined, callee, count, arguments, nullptr) == napi_ok) {
+    return;
+  }
+  napi_value exception = TakeException(env);
+  if (exception != nullptr) (void)napi_fatal_exception(env, exception);
+}
 
 napi_value OpenFactory(napi_env env, napi_callback_info info) {
   Call<3> call(env, info);

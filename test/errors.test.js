@@ -155,6 +155,8 @@ describe('errors', () => {
     WARN_ASHERAH_UNKNOWN_OPTION: 'test/config-compat.test.js',
     WARN_ASHERAH_PREFERRED_REGION: 'test/config-compat.test.js',
     WARN_ASHERAH_DEFAULT_NAME: 'test/from-env.test.js',
+    WARN_ASHERAH_HOOK_FAILED: 'test/hooks.test.js',
+    WARN_ASHERAH_EVENTS_DROPPED: 'test/hooks.test.js',
   };
 
   for (const [code, reach] of Object.entries(cases)) {

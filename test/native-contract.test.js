@@ -16,6 +16,8 @@ describe('the functions of the addon', function () {
 
   it('write a plaintext where it fits, and nowhere else', () => passes(fixture, 'destination'));
 
+  it('hand events to listeners, and to nobody else', () => passes(fixture, 'listeners'));
+
   it('know a handle that is stale or invented', () => passes(fixture, 'stale handles'));
 
   it('work where the file is loaded more than once', () => passes(fixture, 'loaded twice'));

@@ -260,7 +260,8 @@ func asherah_stats(_ C.uint64_t, out *C.uint8_t, outCap C.size_t) C.int64_t {
 	return C.int64_t(copy(view(out, outCap), text))
 }
 
-// What the benchmark does not use: no signal comes, nothing is asked of AWS, no factory has a file, and none is shared.
+// What the benchmark does not use: no signal comes, nothing is asked of AWS, no factory has a file, none is shared,
+// and nobody listens.
 
 //export asherah_prepare_thread
 func asherah_prepare_thread() {}
@@ -279,3 +280,18 @@ func asherah_static_factory() C.uint64_t { return 0 }
 
 //export asherah_static_settings
 func asherah_static_settings(C.uint64_t, *C.uint8_t, C.size_t) C.int64_t { return C.ASHERAH_FAILED }
+
+//export asherah_listener_open
+func asherah_listener_open(C.uint64_t) C.uint64_t { return 0 }
+
+//export asherah_listener_close
+func asherah_listener_close(C.uint64_t) {}
+
+//export asherah_listener_watch
+func asherah_listener_watch(_, _ C.uint64_t, _, _ C.int32_t, _ *C.asherah_error) C.int32_t { return 0 }
+
+//export asherah_listener_take
+func asherah_listener_take(C.uint64_t, *C.uint8_t, C.size_t) C.int64_t { return 0 }
+
+//export asherah_listener_unwatch
+func asherah_listener_unwatch(_, _ C.uint64_t) {}

@@ -25,15 +25,25 @@ import (
 	"asherah-napi/aesgcm"
 	"asherah-napi/envelope"
 	"asherah-napi/fault"
+	"asherah-napi/observe"
 )
 
 type factory struct {
 	env         uint64
+	number      uint64 // set once, before anybody hears of it
 	envelope    *envelope.Factory
 	credentials Credentials // nil: none come from JavaScript
 	sqliteFile  string      // "": none
-	mu          sync.Mutex
-	sessions    map[uint64]*session // nil once closed
+	sink        *observe.Sink
+	describe    string // for logs
+
+	// Of listenerTable, under its lock.
+	watch      *watch
+	wasWatched bool
+	isDetached bool
+
+	mu       sync.Mutex
+	sessions map[uint64]*session // nil once closed
 }
 
 type session struct {
@@ -131,11 +141,16 @@ func openFactory(env uint64, text, masterKey []byte) (uint64, error) {
 	if err != nil {
 		return 0, err
 	}
-	f := &factory{env: env, sessions: map[uint64]*session{}}
+	f := &factory{env: env, sessions: map[uint64]*session{}, sink: new(observe.Sink), describe: config.describe()}
 	tell, known := f.teller()
+	warn := func(code fault.Code, message string) {
+		tell(string(code), message)
+		f.sink.Log(observe.Warn, targetOf(code), code, message)
+	}
 	opened, err := openParts(config, Surroundings{
 		MasterKey:       masterKey,
-		Warn:            func(code fault.Code, message string) { tell(string(code), message) },
+		Warn:            warn,
+		Sink:            f.sink,
 		WantCredentials: func() { tell(C.ASHERAH_WANTS_CREDENTIALS, "") },
 	})
 	if err != nil {
@@ -145,18 +160,31 @@ func openFactory(env uint64, text, masterKey []byte) (uint64, error) {
 	if store, ok := opened.Metastore.(interface{ Region() string }); ok && config.Metastore.RegionSuffix {
 		config.RegionSuffix = store.Region()
 	}
-	f.envelope = envelope.NewFactory(config.envelope(func(code fault.Code, message string) { tell(string(code), message) }),
-		opened.Metastore, opened.KMS)
+	f.envelope = envelope.NewFactory(config.envelope(warn, f.sink), opened.Metastore, opened.KMS)
 	if config.Metastore.Type == "sqlite" {
 		f.sqliteFile = sqliteFiles.add(config.Metastore.Path)
 	}
-	number := factories.add(f)
-	known(number)
-	if number == 0 {
+	f.number = factories.add(f)
+	known(f.number)
+	if f.number == 0 {
 		f.close()
 		return 0, fault.New(fault.InvalidArgument, "too many factories are open; close some")
 	}
-	return number, nil
+	listeners.attach(f)
+	return f.number, nil
+}
+
+// targetOf says which part of the engine a warning is from.
+func targetOf(code fault.Code) string {
+	switch code {
+	case fault.WarnRefreshFailed:
+		return observe.OfKey
+	case fault.WarnKMSRegionFailed:
+		return observe.OfKMS
+	case fault.WarnPlainConnection:
+		return observe.OfMetastore
+	}
+	return observe.OfFactory
 }
 
 // teller returns how the factory's events reach the host, once its number is known: an event names it.
@@ -213,6 +241,7 @@ func (f *factory) close() {
 	if f.sqliteFile != "" {
 		sqliteFiles.remove(f.sqliteFile)
 	}
+	listeners.detach(f)
 }
 
 //export asherah_env_close
@@ -222,6 +251,7 @@ func asherah_env_close(env C.uint64_t) {
 }
 
 func closeEnv(env uint64) {
+	listeners.close(func(_ uint64, l *listener) bool { return l.env == env })
 	for number, f := range factories.all() {
 		if f.env == env {
 			if f, ok := static.removeUnlessStatic(number); ok {
@@ -308,9 +338,8 @@ func asherah_encrypt(number C.uint64_t, flags C.int32_t, in *C.uint8_t, inLen C.
 	if room := s.RecordRoom(int(inLen)); room > int(outCap) {
 		return C.int64_t(-room)
 	}
-	size, err := s.Encrypt(context.Background(), s.hotOnly(flags), bytesOf(in, inLen), bytesOf(out, outCap))
+	size, err := s.Encrypt(context.Background(), s.cold(flags), bytesOf(in, inLen), bytesOf(out, outCap))
 	if err != nil {
-		err = s.explained(err, flags)
 		return failed(e, err)
 	}
 	return textLength(s, size)
@@ -330,9 +359,8 @@ func asherah_decrypt(number C.uint64_t, flags C.int32_t, in *C.uint8_t, inLen C.
 	if !ok {
 		return failed(e, errClosedSession)
 	}
-	size, err := s.Decrypt(context.Background(), s.hotOnly(flags), bytesOf(in, inLen), bytesOf(out, outCap))
+	size, err := s.Decrypt(context.Background(), s.cold(flags), bytesOf(in, inLen), bytesOf(out, outCap))
 	if err != nil {
-		err = s.explained(err, flags)
 		return failed(e, err)
 	}
 	return C.int64_t(size)

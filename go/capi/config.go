@@ -7,6 +7,7 @@ import (
 
 	"asherah-napi/envelope"
 	"asherah-napi/fault"
+	"asherah-napi/observe"
 )
 
 // Config is the JSON that lib/config.ts writes for asherah_factory_open: checked, complete, durations in seconds where the
@@ -163,7 +164,7 @@ func readAWS(o object) AWSConfig {
 	}
 }
 
-func (c *Config) envelope(warn func(fault.Code, string)) envelope.Config {
+func (c *Config) envelope(warn func(fault.Code, string), sink *observe.Sink) envelope.Config {
 	return envelope.Config{
 		Service:                     c.Service,
 		Product:                     c.Product,
@@ -177,5 +178,12 @@ func (c *Config) envelope(warn func(fault.Code, string)) envelope.Config {
 		SystemKeyCacheMaxSize:       c.SystemKeyCacheMaxSize,
 		RequireLockedMemory:         c.LockedMemory == "require",
 		Warn:                        warn,
+		Sink:                        sink,
+		MetastoreName:               c.Metastore.Type,
 	}
+}
+
+// describe names a factory in logs: no file, no address, no table.
+func (c *Config) describe() string {
+	return "service " + c.Service + ", product " + c.Product + ", kms " + c.KMS.Type + ", metastore " + c.Metastore.Type
 }

@@ -9,7 +9,6 @@ import "C"
 
 import (
 	"encoding/json"
-	"errors"
 	"time"
 
 	"asherah-napi/envelope"
@@ -64,15 +63,16 @@ func (s *session) waitsInVain() bool {
 	return s.factory.credentials != nil && !s.factory.credentials.Ready()
 }
 
-// hotOnly says how a synchronous call is to be made.
-func (s *session) hotOnly(flags C.int32_t) bool {
-	return flags&C.ASHERAH_HOT_ONLY != 0 || s.waitsInVain()
+// cold is the error of a synchronous call that would have to ask a server; nil: it may.
+func (s *session) cold(flags C.int32_t) error {
+	switch {
+	case flags&C.ASHERAH_HOT_ONLY != 0:
+		return envelope.ErrCold
+	case s.waitsInVain():
+		return errNoCredentials
+	}
+	return nil
 }
 
-func (s *session) explained(err error, flags C.int32_t) error {
-	if flags&C.ASHERAH_HOT_ONLY == 0 && errors.Is(err, envelope.ErrCold) {
-		return fault.New(fault.KMS, "awsCredentials: expected credentials, got none so far, and a synchronous call can't wait for the function that provides them. "+
-			"Use the asynchronous method, or await factory.verify() first.")
-	}
-	return err
-}
+var errNoCredentials = fault.New(fault.KMS, "awsCredentials: expected credentials, got none so far, and a synchronous call can't wait for the function that provides them. "+
+	"Use the asynchronous method, or await factory.verify() first.")

@@ -52,16 +52,16 @@ func runForSession(job *C.asherah_job) error {
 		if err := allocate(job, room); err != nil {
 			return err
 		}
-		size, err := s.Encrypt(context.Background(), false, in, bytesOf(job.out, C.size_t(room)))
+		size, err := s.Encrypt(context.Background(), nil, in, bytesOf(job.out, C.size_t(room)))
 		job.result = textLength(s, size)
 		return err
 	}
-	room, err := s.Decrypt(context.Background(), false, in, nil)
+	room, err := s.Decrypt(context.Background(), nil, in, nil)
 	if err == nil && room < 0 {
 		if err = allocate(job, -room); err != nil {
 			return err
 		}
-		room, err = s.Decrypt(context.Background(), false, in, bytesOf(job.out, C.size_t(-room)))
+		room, err = s.Decrypt(context.Background(), nil, in, bytesOf(job.out, C.size_t(-room)))
 	}
 	job.result = C.int64_t(room)
 	return err

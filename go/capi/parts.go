@@ -6,6 +6,7 @@ import (
 	"asherah-napi/fault"
 	"asherah-napi/kms"
 	"asherah-napi/metastore"
+	"asherah-napi/observe"
 )
 
 // OpenFunc makes what a configuration names. Each addon's main package hands in its own: that is all that core and cloud
@@ -16,6 +17,7 @@ type OpenFunc func(config *Config, around Surroundings) (Opened, error)
 type Surroundings struct {
 	MasterKey       []byte // valid during the call
 	Warn            func(code fault.Code, message string)
+	Sink            *observe.Sink
 	WantCredentials func() // asks JavaScript for credentials; does not block
 }
 

@@ -68,6 +68,9 @@ func (s *staticInstance) removeUnlessStatic(number uint64) (*factory, bool) {
 func asherah_static_set(number C.uint64_t, settings *C.uint8_t, settingsLen C.size_t, e *C.asherah_error) (result C.int32_t) {
 	defer recoverTo(e, func() { result = -1 })
 	done, err := static.set(uint64(number), string(bytesOf(settings, settingsLen)))
+	if f, ok := factories.get(uint64(number)); ok && done {
+		listeners.attach(f) // now all threads may hear of it
+	}
 	if err != nil {
 		setError(e, err)
 		return -1

@@ -56,12 +56,13 @@ func (c *cache) use(e *list.Element) *key {
 }
 
 // add puts k in, with a reference of the cache's own, and exchanges the caller's reference for one to the key to use: k,
-// or the one that was there already. latest makes it the one to encrypt with. What has to go is wiped outside the lock.
-func (c *cache) add(k *key, latest bool) *key {
+// or the one that was there already. latest makes it the one to encrypt with. What has to go is wiped outside the lock;
+// evicted names what left because the cache was full.
+func (c *cache) add(k *key, latest bool) (_ *key, evicted record.KeyMeta) {
 	c.mu.Lock()
 	if c.closed {
 		c.mu.Unlock()
-		return k
+		return k, evicted
 	}
 	var gone *key
 	e := c.byMeta[k.meta()]
@@ -71,6 +72,7 @@ func (c *cache) add(k *key, latest bool) *key {
 		c.byMeta[k.meta()] = e
 		if c.order.Len() > c.max {
 			gone = c.remove(c.order.Back())
+			evicted = gone.meta()
 			c.evicted++
 		}
 	} else if there := c.use(e); there == k {
@@ -88,7 +90,7 @@ func (c *cache) add(k *key, latest bool) *key {
 	if gone != nil {
 		gone.release()
 	}
-	return k
+	return k, evicted
 }
 
 func (c *cache) remove(e *list.Element) *key {

@@ -68,8 +68,8 @@ func (l *level) createComplete(ctx context.Context, old record.KeyMeta) (*key, e
 		k, _, err = l.later(ctx, old)
 		return k, err
 	}
-	l.f.created.Add(1)
-	return l.cache.add(k, true), nil
+	l.stored(k)
+	return l.add(k, true), nil
 }
 
 // later returns the latest key if it is later than old, and valid; and whether old is the latest itself.
@@ -84,5 +84,5 @@ func (l *level) later(ctx context.Context, old record.KeyMeta) (k *key, isLatest
 	if k, err = l.openValid(ctx, old.ID, row); k == nil || err != nil {
 		return nil, false, err
 	}
-	return l.cache.add(k, true), false, nil
+	return l.add(k, true), false, nil
 }

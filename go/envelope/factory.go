@@ -18,6 +18,7 @@ import (
 	"asherah-napi/kms"
 	"asherah-napi/lockedmem"
 	"asherah-napi/metastore"
+	"asherah-napi/observe"
 )
 
 // Config is what a factory needs to know. lib/config.ts has checked it; the fields are named as its options are.
@@ -33,6 +34,8 @@ type Config struct {
 	SystemKeyCacheMaxSize       int
 	RequireLockedMemory         bool
 	Warn                        func(code fault.Code, message string) // any thread
+	Sink                        *observe.Sink                         // nil: nobody listens
+	MetastoreName               string                                // for measurements
 
 	// Tests set these two.
 	now      func() moment
@@ -46,7 +49,7 @@ const defaultMaxSeals = 1 << 31
 // Factory makes the sessions of one service and product.
 type Factory struct {
 	Config
-	store        metastore.Metastore
+	store        observedStore
 	kms          kms.KMS
 	completer    kms.Completer // kms, if it is one
 	system       level
@@ -76,7 +79,7 @@ func NewFactory(config Config, store metastore.Metastore, master kms.KMS) *Facto
 	if config.maxSeals == 0 {
 		config.maxSeals = defaultMaxSeals
 	}
-	f := &Factory{Config: config, store: store, kms: master, sessions: map[*Session]struct{}{}}
+	f := &Factory{Config: config, store: observedStore{store, config.Sink, config.MetastoreName}, kms: master, sessions: map[*Session]struct{}{}}
 	f.ctx, f.cancel = context.WithCancel(context.Background())
 	f.completer, _ = master.(kms.Completer)
 	f.system = newSystemLevel(f)

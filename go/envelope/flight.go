@@ -28,7 +28,13 @@ type flight struct {
 // start runs load on a goroutine unless it is under way under this name. load returns a key with one reference, or nil.
 func (f *flights) start(name string, load func(context.Context) (*key, error)) {
 	if fl, first := f.join(name, 0); first {
-		go f.run(context.Background(), name, fl, load)
+		go func() {
+			defer func() { _ = recover() }()
+			f.run(context.Background(), name, fl, load)
+			if fl.err != nil {
+				f.f.backgroundFailed(name, fl.err)
+			}
+		}()
 	}
 }
 

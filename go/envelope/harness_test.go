@@ -144,13 +144,13 @@ func (b *harness) encrypt(s *Session) string {
 
 func encrypt(s *Session, data string) (string, error) {
 	out := make([]byte, s.RecordRoom(len(data)))
-	n, err := s.Encrypt(context.Background(), false, []byte(data), out)
+	n, err := s.Encrypt(context.Background(), nil, []byte(data), out)
 	return string(out[:n]), err
 }
 
 func decrypt(s *Session, text string) (string, error) {
 	out := make([]byte, len(text))
-	n, err := s.Decrypt(context.Background(), false, []byte(text), out)
+	n, err := s.Decrypt(context.Background(), nil, []byte(text), out)
 	if err != nil {
 		return "", err
 	}

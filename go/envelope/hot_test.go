@@ -62,11 +62,11 @@ func TestHotCallsDoNotAllocate(t *testing.T) {
 		row := make([]byte, s.RecordRoom(size))
 		plain := make([]byte, len(row))
 		if n := testing.AllocsPerRun(100, func() {
-			n, err := s.Encrypt(context.Background(), false, in, row)
+			n, err := s.Encrypt(context.Background(), nil, in, row)
 			if err != nil {
 				t.Fatal(err)
 			}
-			if m, err := s.Decrypt(context.Background(), false, row[:n], plain); err != nil || m != size {
+			if m, err := s.Decrypt(context.Background(), nil, row[:n], plain); err != nil || m != size {
 				t.Fatal(m, err)
 			}
 		}); n != 0 {
@@ -87,7 +87,7 @@ func BenchmarkDecrypt8K(b *testing.B) { benchmark(b, 8<<10, true) }
 func benchmark(b *testing.B, size int, decrypt bool) {
 	s := testSession(b, testFactory(b, testConfig(), metastore.NewMemory()), "p")
 	in, row := make([]byte, size), make([]byte, s.RecordRoom(size))
-	n, err := s.Encrypt(context.Background(), false, in, row)
+	n, err := s.Encrypt(context.Background(), nil, in, row)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -96,9 +96,9 @@ func benchmark(b *testing.B, size int, decrypt bool) {
 	b.ReportAllocs()
 	for b.Loop() {
 		if decrypt {
-			_, err = s.Decrypt(context.Background(), false, row, out)
+			_, err = s.Decrypt(context.Background(), nil, row, out)
 		} else {
-			_, err = s.Encrypt(context.Background(), false, in, out)
+			_, err = s.Encrypt(context.Background(), nil, in, out)
 		}
 	}
 	if err != nil {

@@ -5,22 +5,25 @@ package envelope
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
 
 	"asherah-napi/aesgcm"
 	"asherah-napi/fault"
+	"asherah-napi/observe"
 	"asherah-napi/record"
 )
 
 // level is one of the two floors of the hierarchy that live in the metastore: system keys or intermediate keys. Finding,
 // refreshing and making keys goes alike on both; unwrap and wrap are what differs, the parent: the KMS, or a system key.
 type level struct {
-	f       *Factory
-	name    string // for messages
-	cache   *cache
-	flights flights
+	f        *Factory
+	name     string // for messages
+	observed string // for measurements
+	cache    *cache
+	flights  flights
 
 	// unwrap decrypts row's key into raw, which is locked memory, and returns the parent (nil: the KMS).
 	unwrap func(ctx context.Context, row *record.KeyRecord, raw []byte) (parent *key, err error)
@@ -35,7 +38,9 @@ const maxCreateAttempts = 8
 
 // exact returns the key with this id and created date, for decryption: its age and revocation do not matter.
 func (l *level) exact(ctx context.Context, meta record.KeyMeta) (*key, error) {
-	if k := l.cache.get(meta); k != nil {
+	k := l.cache.get(meta)
+	l.looked(k, true) // age does not matter here
+	if k != nil {
 		return k, nil
 	}
 	return l.flights.wait(ctx, "exact "+strconv.FormatInt(meta.Created, 10)+" "+meta.ID, func(ctx context.Context) (*key, error) {
@@ -47,7 +52,7 @@ func (l *level) exact(ctx context.Context, meta record.KeyMeta) (*key, error) {
 		if err != nil {
 			return nil, err
 		}
-		return l.cache.add(k, false), nil
+		return l.add(k, false), nil
 	})
 }
 
@@ -57,10 +62,14 @@ func (l *level) latest(ctx context.Context, id string) (*key, error) {
 	for waited := false; ; waited = true {
 		now := l.f.now()
 		k := l.cache.getLatest(id)
-		if k == nil || !l.f.valid(k, now) {
-			if k != nil {
-				k.release()
-			}
+		if k != nil && !l.f.valid(k, now) {
+			k.release()
+			k = nil
+		}
+		if !waited {
+			l.looked(k, k != nil && k.fresh(now))
+		}
+		if k == nil {
 			return l.flights.wait(ctx, "latest "+id, func(ctx context.Context) (*key, error) { return l.loadLatest(ctx, id) })
 		}
 		if l.f.tend(l, k, now) || waited { // one wait is all that anybody owes to a metastore
@@ -95,7 +104,7 @@ func (l *level) loadLatest(ctx context.Context, id string) (k *key, err error) {
 			return nil, err
 		}
 		if k != nil {
-			k = l.cache.add(k, true)
+			k = l.add(k, true)
 			l.f.complete(k)
 			return k, nil
 		}
@@ -108,7 +117,7 @@ func (l *level) openValid(ctx context.Context, id string, row *record.KeyRecord)
 	now := l.f.now()
 	if row.Revoked || now.unix >= row.Created+int64(l.f.ExpireAfter/time.Second) {
 		if cached := l.cache.get(record.KeyMeta{ID: id, Created: row.Created}); cached != nil {
-			cached.refreshed(now, l.f.CheckInterval, row.Revoked)
+			l.refreshed(cached, now, row.Revoked)
 			cached.release()
 		}
 		return nil, nil
@@ -152,8 +161,8 @@ func (l *level) create(ctx context.Context, id string, latest *record.KeyRecord)
 			return nil, l.f.storeError(err, "a new "+l.name+" "+id)
 		}
 		if stored {
-			l.f.created.Add(1)
-			return l.cache.add(k, true), nil
+			l.stored(k)
+			return l.add(k, true), nil
 		}
 		k.release()
 		if latest, err = l.f.store.LoadLatest(ctx, id); err != nil {
@@ -170,7 +179,7 @@ func (l *level) create(ctx context.Context, id string, latest *record.KeyRecord)
 			return nil, err
 		}
 		if winner != nil {
-			return l.cache.add(winner, true), nil
+			return l.add(winner, true), nil
 		}
 	}
 	return nil, fault.New(fault.Metastore, "no valid %s %s could be stored in %d attempts", l.name, id, maxCreateAttempts)
@@ -194,16 +203,47 @@ func (l *level) load(ctx context.Context, meta record.KeyMeta) (*record.KeyRecor
 func (l *level) open(ctx context.Context, id string, row *record.KeyRecord) (*key, error) {
 	now := l.f.now()
 	if k := l.cache.get(record.KeyMeta{ID: id, Created: row.Created}); k != nil {
-		k.refreshed(now, l.f.CheckInterval, row.Revoked)
+		l.refreshed(k, now, row.Revoked)
 		return k, nil
 	}
-	return l.newKey(id, row, func(raw []byte) (*key, error) {
+	k, err := l.newKey(id, row, func(raw []byte) (*key, error) {
 		parent, err := l.unwrap(ctx, row, raw)
 		if err != nil {
 			return nil, l.f.closedOr(err)
 		}
 		return parent, nil
 	})
+	if err == nil {
+		l.logKey(observe.Debug, k, loadedAs(row.Revoked))
+	}
+	return k, err
+}
+
+func loadedAs(revoked bool) string {
+	if revoked {
+		return "loaded; it is revoked"
+	}
+	return "loaded"
+}
+
+// refreshed notes in a key, and tells, what the metastore says of it now.
+func (l *level) refreshed(k *key, now moment, revoked bool) {
+	found := revoked && !k.revoked.Load()
+	k.refreshed(now, l.f.CheckInterval, revoked)
+	if found {
+		l.logKey(observe.Debug, k, "found revoked")
+	} else {
+		l.logKey(observe.Debug, k, "refreshed")
+	}
+}
+
+// add puts a key in the cache, see there, and tells of the one that had to leave.
+func (l *level) add(k *key, latest bool) *key {
+	k, evicted := l.cache.add(k, latest)
+	if evicted != (record.KeyMeta{}) && l.f.Sink.WantsLog(observe.Debug) {
+		l.f.Sink.Log(observe.Debug, observe.OfKey, "", fmt.Sprintf("%s %s created at %d: left the full cache", l.name, evicted.ID, evicted.Created))
+	}
+	return k
 }
 
 func (l *level) generate(ctx context.Context, id string, created int64, wrap wrapper) (*key, *record.KeyRecord, error) {

@@ -7,11 +7,12 @@ import (
 
 	"asherah-napi/aesgcm"
 	"asherah-napi/fault"
+	"asherah-napi/observe"
 	"asherah-napi/record"
 )
 
 func newSystemLevel(f *Factory) level {
-	return level{f: f, name: "system key", flights: flights{f: f}, cache: newCache(f.SystemKeyCacheMaxSize),
+	return level{f: f, name: "system key", observed: observe.SystemKeys, flights: flights{f: f}, cache: newCache(f.SystemKeyCacheMaxSize),
 		unwrap: func(ctx context.Context, row *record.KeyRecord, raw []byte) (*key, error) {
 			if err := f.kms.DecryptKey(ctx, row.Key, raw); err != nil {
 				return nil, fault.Wrap(codeOr(fault.KMS, err), err, "the KMS can't decrypt system key %s created at %d", f.systemKeyID(), row.Created)
@@ -28,7 +29,7 @@ func newSystemLevel(f *Factory) level {
 }
 
 func newIntermediateLevel(f *Factory) level {
-	return level{f: f, name: "intermediate key", flights: flights{f: f}, cache: newCache(f.IntermediateKeyCacheMaxSize),
+	return level{f: f, name: "intermediate key", observed: observe.IntermediateKeys, flights: flights{f: f}, cache: newCache(f.IntermediateKeyCacheMaxSize),
 		unwrap: func(ctx context.Context, row *record.KeyRecord, raw []byte) (*key, error) {
 			switch {
 			case row.ParentKeyMeta == nil:

@@ -68,7 +68,7 @@ func (l *level) refreshExact(ctx context.Context, k *key) error {
 		l.f.refreshFailed(k, err)
 		return err
 	}
-	k.refreshed(l.f.now(), l.f.CheckInterval, row.Revoked)
+	l.refreshed(k, l.f.now(), row.Revoked)
 	l.f.complete(k)
 	return nil
 }

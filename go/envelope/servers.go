@@ -8,6 +8,7 @@ import (
 	"asherah-napi/aesgcm"
 	"asherah-napi/check"
 	"asherah-napi/fault"
+	"asherah-napi/observe"
 )
 
 // Verify tries the KMS and the metastore out, side by side, and writes nothing.
@@ -58,7 +59,7 @@ func (f *Factory) roundTrip(ctx context.Context) error {
 }
 
 func (f *Factory) verifyMetastore(ctx context.Context) []check.Result {
-	if v, ok := f.store.(check.Verifier); ok {
+	if v, ok := f.store.Metastore.(check.Verifier); ok {
 		return v.Verify(ctx)
 	}
 	return []check.Result{check.Timed("metastore", func() (check.Status, string) {
@@ -79,13 +80,16 @@ func (f *Factory) verifyMetastore(ctx context.Context) []check.Result {
 func (f *Factory) CreateSchema() (bool, error) {
 	ctx, cancel := f.callContext(f.ctx)
 	defer cancel()
-	creator, ok := f.store.(check.SchemaCreator)
+	creator, ok := f.store.Metastore.(check.SchemaCreator)
 	if !ok {
 		return false, nil
 	}
 	created, err := creator.CreateSchema(ctx)
 	if err != nil {
 		return false, f.storeError(err, "creating the table")
+	}
+	if created {
+		f.Sink.Log(observe.Info, observe.OfMetastore, "", "made the table of the metastore")
 	}
 	return created, nil
 }

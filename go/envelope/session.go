@@ -9,6 +9,7 @@ import (
 
 	"asherah-napi/aesgcm"
 	"asherah-napi/fault"
+	"asherah-napi/observe"
 	"asherah-napi/record"
 )
 
@@ -24,7 +25,8 @@ type Session struct {
 	decryptKey atomic.Pointer[key]
 }
 
-// ErrCold is the answer of a hot-only call that would have to ask the metastore or the KMS. Nothing was done.
+// ErrCold says that a call would have had to ask the metastore or the KMS. Nothing was done, and of such an attempt nobody
+// is told.
 var ErrCold = errors.New("the keys are not at hand")
 
 // Session opens a session for a partition, a non-empty UTF-8 text. It does no I/O.
@@ -73,10 +75,20 @@ func (s *Session) ASCII() bool { return s.template.ASCII() }
 // RecordRoom is how many bytes Encrypt needs for the record of so much data.
 func (s *Session) RecordRoom(data int) int { return s.template.MaxSize(data + aesgcm.Overhead) }
 
-// Encrypt writes the data row record of in to out, RecordRoom(len(in)) bytes or more, and returns its size.
-func (s *Session) Encrypt(ctx context.Context, hotOnly bool, in, out []byte) (int, error) {
+// Encrypt writes the data row record of in to out, RecordRoom(len(in)) bytes or more, and returns its size. cold is the
+// error to give up with instead of asking the metastore or the KMS; nil: it asks.
+func (s *Session) Encrypt(ctx context.Context, cold error, in, out []byte) (int, error) {
+	watched := s.f.Sink.WantsMetrics()
 	now := s.f.now()
-	k, err := s.keyForEncrypt(ctx, now, hotOnly)
+	n, err := s.encrypt(ctx, now, cold, watched, in, out)
+	if watched || err != nil {
+		s.f.called(observe.Encrypt, watched, now, err)
+	}
+	return n, err
+}
+
+func (s *Session) encrypt(ctx context.Context, now moment, cold error, watched bool, in, out []byte) (int, error) {
+	k, err := s.keyForEncrypt(ctx, now, cold, watched)
 	if err != nil {
 		return 0, err
 	}
@@ -98,17 +110,24 @@ func (s *Session) Encrypt(ctx context.Context, hotOnly bool, in, out []byte) (in
 	}), nil
 }
 
-func (s *Session) keyForEncrypt(ctx context.Context, now moment, hotOnly bool) (*key, error) {
+func (s *Session) keyForEncrypt(ctx context.Context, now moment, cold error, watched bool) (*key, error) {
 	k := s.encryptKey.Load()
+	found := observe.CacheHit
+	if k != nil && !k.fresh(now) {
+		found = observe.CacheStale
+	}
 	// valid last: a refresh that ends meanwhile notes a revocation first and freshness second
-	if k != nil && (k.fresh(now) || s.f.tend(&s.f.intermediate, k, now)) && s.f.valid(k, now) && k.acquire() {
+	if k != nil && (found == observe.CacheHit || s.f.tend(&s.f.intermediate, k, now)) && s.f.valid(k, now) && k.acquire() {
+		if watched {
+			s.f.Sink.Count(found, observe.IntermediateKeys)
+		}
 		return k, nil
 	}
 	if s.closed.Load() {
 		return nil, errClosed
 	}
-	if hotOnly {
-		return nil, ErrCold
+	if cold != nil {
+		return nil, cold
 	}
 	ctx, cancel := s.f.callContext(ctx)
 	defer cancel()
@@ -129,8 +148,21 @@ func (s *Session) hold(held *atomic.Pointer[key], k *key) {
 
 // Decrypt writes the plaintext of a data row record to out and returns its size, or how many bytes out must have as a
 // negative number; then nothing was done. Neither age nor revocation of a key matters here, as in the Go library, and
-// nothing is ever written to the metastore.
-func (s *Session) Decrypt(ctx context.Context, hotOnly bool, in, out []byte) (int, error) {
+// nothing is ever written to the metastore. cold as for Encrypt.
+func (s *Session) Decrypt(ctx context.Context, cold error, in, out []byte) (int, error) {
+	watched := s.f.Sink.WantsMetrics()
+	var now moment
+	if watched {
+		now = s.f.now()
+	}
+	n, err := s.decrypt(ctx, cold, watched, in, out)
+	if err != nil || (watched && n >= 0) {
+		s.f.called(observe.Decrypt, watched, now, err)
+	}
+	return n, err
+}
+
+func (s *Session) decrypt(ctx context.Context, cold error, watched bool, in, out []byte) (int, error) {
 	if s.closed.Load() {
 		return 0, errClosed
 	}
@@ -145,7 +177,7 @@ func (s *Session) Decrypt(ctx context.Context, hotOnly bool, in, out []byte) (in
 			return -room, nil
 		}
 		if n, ok := fields.DecodeData(out); ok && fields.DecodeKey(&sc.sealedKey) {
-			return s.open(ctx, hotOnly, sc, record.KeyMeta{ID: s.keyID, Created: fields.ParentCreated}, sc.sealedKey[:record.KeySize], out[:n])
+			return s.open(ctx, cold, watched, sc, record.KeyMeta{ID: s.keyID, Created: fields.ParentCreated}, sc.sealedKey[:record.KeySize], out[:n])
 		}
 	}
 	row, err := record.ParseDataRow(in)
@@ -158,15 +190,15 @@ func (s *Session) Decrypt(ctx context.Context, hotOnly bool, in, out []byte) (in
 	if len(row.Data) > len(out) {
 		return -len(row.Data), nil
 	}
-	return s.open(ctx, hotOnly, sc, row.ParentKeyMeta, row.Key, out[:copy(out, row.Data)])
+	return s.open(ctx, cold, watched, sc, row.ParentKeyMeta, row.Key, out[:copy(out, row.Data)])
 }
 
 // open decrypts data in place.
-func (s *Session) open(ctx context.Context, hotOnly bool, sc *scratch, parent record.KeyMeta, sealedKey, data []byte) (int, error) {
+func (s *Session) open(ctx context.Context, cold error, watched bool, sc *scratch, parent record.KeyMeta, sealedKey, data []byte) (int, error) {
 	if len(sealedKey) != record.KeySize || len(data) < aesgcm.Overhead {
 		return 0, fault.New(fault.InvalidRecord, "record: expected Key of %d bytes and Data of %d or more, got %d and %d", record.KeySize, aesgcm.Overhead, len(sealedKey), len(data))
 	}
-	k, err := s.keyForDecrypt(ctx, parent, hotOnly)
+	k, err := s.keyForDecrypt(ctx, parent, cold, watched)
 	if err != nil {
 		return 0, err
 	}
@@ -183,16 +215,23 @@ func (s *Session) open(ctx context.Context, hotOnly bool, sc *scratch, parent re
 	return len(plaintext), nil
 }
 
-func (s *Session) keyForDecrypt(ctx context.Context, meta record.KeyMeta, hotOnly bool) (*key, error) {
+func (s *Session) keyForDecrypt(ctx context.Context, meta record.KeyMeta, cold error, watched bool) (*key, error) {
 	for _, held := range [...]*atomic.Pointer[key]{&s.encryptKey, &s.decryptKey} {
 		if k := held.Load(); k != nil && k.created == meta.Created && k.id == meta.ID && k.acquire() {
+			if watched {
+				s.f.Sink.Count(observe.CacheHit, observe.IntermediateKeys)
+			}
 			return k, nil
 		}
 	}
 	k := s.f.intermediate.cache.get(meta)
-	if k == nil {
-		if hotOnly {
-			return nil, ErrCold
+	if k != nil {
+		if watched {
+			s.f.Sink.Count(observe.CacheHit, observe.IntermediateKeys)
+		}
+	} else {
+		if cold != nil {
+			return nil, cold
 		}
 		ctx, cancel := s.f.callContext(ctx)
 		defer cancel()

@@ -31,7 +31,11 @@ func KMS(c *capi.Config, around capi.Surroundings) (kms.KMS, error) {
 	if err != nil {
 		return nil, fault.Wrap(fault.LockedMemory, err, "lockedMemory")
 	}
-	return kms.NewStatic(around.MasterKey, slot)
+	master, err := kms.NewStatic(around.MasterKey, slot)
+	if err != nil {
+		return nil, err
+	}
+	return kms.Observed(master, "static", around.Sink), nil
 }
 
 // Metastore makes the metastore that the configuration names.

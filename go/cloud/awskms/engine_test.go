@@ -46,7 +46,7 @@ func TestAThousandFirstCallsMakeOneDataKeyAndAThousandPartitionsDecryptOne(t *te
 	records := make([][]byte, 1000)
 	encrypt := func(s *engine.Session, i int) error {
 		records[i] = make([]byte, s.RecordRoom(4))
-		n, err := s.Encrypt(context.Background(), false, []byte("data"), records[i])
+		n, err := s.Encrypt(context.Background(), nil, []byte("data"), records[i])
 		records[i] = records[i][:n]
 		return err
 	}
@@ -60,7 +60,7 @@ func TestAThousandFirstCallsMakeOneDataKeyAndAThousandPartitionsDecryptOne(t *te
 
 	cold := w.factory(keeps{store})
 	w.useAtOnce(cold, many, func(s *engine.Session, i int) error {
-		_, err := s.Decrypt(context.Background(), false, records[i], make([]byte, len(records[i])))
+		_, err := s.Decrypt(context.Background(), nil, records[i], make([]byte, len(records[i])))
 		return err
 	})
 	if n := w.preferred.count("Decrypt") + w.other.count("Decrypt"); n != 1 {

@@ -21,6 +21,7 @@ import (
 	"asherah-napi/cloud/awsconfig"
 	"asherah-napi/fault"
 	"asherah-napi/lockedmem"
+	"asherah-napi/observe"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -40,6 +41,8 @@ type Config struct {
 	RequireLockedMemory bool
 	// Warn is told fault.WarnKMSRegionFailed, on any thread; it must not call the KMS.
 	Warn func(code fault.Code, message string)
+	// Sink is told of each request to a region; nil: nobody is.
+	Sink *observe.Sink
 }
 
 // Region is one master key.
@@ -99,7 +102,7 @@ func New(config Config, src awsconfig.Source) (*KMS, error) {
 		if slices.ContainsFunc(k.regions, func(other *region) bool { return other.name == name }) {
 			return nil, fault.New(fault.InvalidConfig, "kms: region %s is given twice", name)
 		}
-		k.regions = append(k.regions, newRegion(k.aws, name, r, key.AccountID))
+		k.regions = append(k.regions, newRegion(k.aws, name, r, key.AccountID, k.Sink))
 	}
 	slices.SortFunc(k.regions[1:], func(a, b *region) int { return strings.Compare(a.name, b.name) })
 	k.ctx, k.cancel = context.WithCancel(context.Background())

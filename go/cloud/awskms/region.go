@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"asherah-napi/aesgcm"
+	enginekms "asherah-napi/kms"
+	"asherah-napi/observe"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/aws/arn"
@@ -24,6 +26,7 @@ import (
 type region struct {
 	name, key string
 	client    *kms.Client
+	sink      *observe.Sink
 
 	mu        sync.Mutex
 	account   string    // of key; "": not known yet
@@ -40,7 +43,7 @@ func (d dataKey) wipe() { clear(d.plaintext) }
 // reached is not, for the next region can be asked meanwhile. AWS_MAX_ATTEMPTS=1 makes it one.
 const attempts = 2
 
-func newRegion(cfg aws.Config, name string, r Region, account string) *region {
+func newRegion(cfg aws.Config, name string, r Region, account string, sink *observe.Sink) *region {
 	client := kms.NewFromConfig(cfg, func(o *kms.Options) {
 		o.Region = name
 		if r.Endpoint != "" {
@@ -57,7 +60,16 @@ func newRegion(cfg aws.Config, name string, r Region, account string) *region {
 		})
 		o.RetryMaxAttempts = 0 // or it would wrap the retryer
 	})
-	return &region{name: name, key: r.Key, client: client, account: account}
+	return &region{name: name, key: r.Key, client: client, sink: sink, account: account}
+}
+
+// observed tells of one request, all attempts of the SDK together.
+func observed[T any](r *region, kind observe.Kind, operation string, request func() (T, error)) (out T, err error) {
+	err = enginekms.Observe(r.sink, kind, r.name, r.name, operation, func() error {
+		out, err = request()
+		return err
+	})
+	return out, err
 }
 
 func isUnreachable(err error) aws.Ternary {
@@ -68,7 +80,9 @@ func isUnreachable(err error) aws.Ternary {
 }
 
 func (r *region) generate(ctx context.Context) (dataKey, error) {
-	out, err := r.client.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{KeyId: &r.key, KeySpec: types.DataKeySpecAes256})
+	out, err := observed(r, observe.KMSEncrypt, "GenerateDataKey", func() (*kms.GenerateDataKeyOutput, error) {
+		return r.client.GenerateDataKey(ctx, &kms.GenerateDataKeyInput{KeyId: &r.key, KeySpec: types.DataKeySpecAes256})
+	})
 	if err != nil {
 		return dataKey{}, err
 	}
@@ -82,7 +96,9 @@ func (r *region) generate(ctx context.Context) (dataKey, error) {
 }
 
 func (r *region) encrypt(ctx context.Context, plaintext []byte) ([]byte, error) {
-	out, err := r.client.Encrypt(ctx, &kms.EncryptInput{KeyId: &r.key, Plaintext: plaintext})
+	out, err := observed(r, observe.KMSEncrypt, "Encrypt", func() (*kms.EncryptOutput, error) {
+		return r.client.Encrypt(ctx, &kms.EncryptInput{KeyId: &r.key, Plaintext: plaintext})
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -98,9 +114,14 @@ func (r *region) encrypt(ctx context.Context, plaintext []byte) ([]byte, error) 
 // use. But an alias may have been pointed at another key since, or the configuration changed: then the key that did it is
 // taken if it is of the same account as the configured one.
 func (r *region) decrypt(ctx context.Context, c *kek) (dataKey, error) {
-	out, err := r.client.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: c.EncryptedKEK, KeyId: &r.key})
+	ask := func(keyID *string) (*kms.DecryptOutput, error) {
+		return observed(r, observe.KMSDecrypt, "Decrypt", func() (*kms.DecryptOutput, error) {
+			return r.client.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: c.EncryptedKEK, KeyId: keyID})
+		})
+	}
+	out, err := ask(&r.key)
 	if other := (*types.IncorrectKeyException)(nil); errors.As(err, &other) {
-		out, err = r.client.Decrypt(ctx, &kms.DecryptInput{CiphertextBlob: c.EncryptedKEK})
+		out, err = ask(nil)
 		if err == nil {
 			if err = r.sameAccount(ctx, aws.ToString(out.KeyId)); err != nil {
 				clear(out.Plaintext)

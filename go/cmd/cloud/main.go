@@ -61,6 +61,7 @@ func newKMS(c *capi.Config, around capi.Surroundings, source awsconfig.Source) (
 		RegionTimeout:       milliseconds(c.KMS.RegionTimeoutMs),
 		RequireLockedMemory: c.LockedMemory == "require",
 		Warn:                around.Warn,
+		Sink:                around.Sink,
 	}
 	for _, r := range c.KMS.Regions {
 		config.Regions = append(config.Regions, awskms.Region{Region: r.Region, Key: r.Key, Endpoint: r.Endpoint})
