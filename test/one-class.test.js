@@ -34,7 +34,7 @@ function run(source, args = []) {
 describe('the package loaded twice', () => {
   it('by import and by require is one', async () => {
     const esm = await import('asherah-napi');
-    const names = ['AsherahError', 'Session', 'SessionFactory', 'loadCloud'];
+    const names = ['AsherahError', 'Session', 'SessionFactory', 'loadCloud', 'setLogHook', 'setMetricsHook'];
     assert.deepEqual(Object.keys(asherah).sort(), names);
     for (const name of names) assert.equal(esm[name], asherah[name]);
     assert.deepEqual(
