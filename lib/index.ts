@@ -10,4 +10,6 @@ export default asherah;
 export declare const __binary: string | undefined;
 
 // Looked for when somebody asks. (The bundle is a CommonJS module: `module` is its own.)
-Object.defineProperty(module.exports, '__binary', { enumerable: true, get: coreFile });
+for (const all of [module.exports, asherah]) {
+  Object.defineProperty(all, '__binary', { enumerable: true, get: coreFile });
+}

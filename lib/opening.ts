@@ -26,15 +26,10 @@ export interface Opened {
 export function openFactory(config: CheckedConfig): Opened {
   const addon = servingAddon(config);
   const warnings = new Warnings(config.onWarning);
-  const weakly: { warnings: WeakRef<Warnings>; credentials?: WeakRef<Credentials> } = {
-    warnings: new WeakRef(warnings),
-  };
+  const weakly: Weakly = { warnings: new WeakRef(warnings) };
   let handle: number;
   try {
-    handle = addon.openFactory(config.engine, config.masterKey, (code, message) => {
-      if (code === wantsCredentials) void weakly.credentials?.deref()?.refresh();
-      else weakly.warnings.deref()?.tell(code as AsherahWarningCode, message);
-    });
+    handle = addon.openFactory(config.engine, config.masterKey, eventFunction(weakly));
   } catch (error) {
     throw fromNative(error);
   }
@@ -62,6 +57,19 @@ export function openFactory(config: CheckedConfig): Opened {
     watch.tellLog({ level: 'warn', message, target: 'asherah.factory', code });
   });
   return { addon, handle, listeners: { warnings, credentials, watch } };
+}
+
+interface Weakly {
+  readonly warnings: WeakRef<Warnings>;
+  credentials?: WeakRef<Credentials>;
+}
+
+/** Made here, where nothing else is in scope: a function keeps all variables alive that any function beside it uses. */
+function eventFunction(listeners: Weakly): (code: string, message: string) => void {
+  return (code, message) => {
+    if (code === wantsCredentials) void listeners.credentials?.deref()?.refresh();
+    else listeners.warnings.deref()?.tell(code as AsherahWarningCode, message);
+  };
 }
 
 /** A SQLite file stays with the addon that has it open, if that one can serve the configuration at all. */
