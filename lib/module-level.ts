@@ -18,6 +18,9 @@ let current: Engine | undefined;
  * Makes the static instance, with which the module-level functions of all threads work until {@link shutdown}. No server or
  * file is asked before the first call that needs it. New code rather makes a {@link SessionFactory}.
  *
+ * The functions in the configuration (`awsCredentials`, `onWarning`, hooks) belong to the thread that calls this, and are gone with
+ * it; what else there is goes on.
+ *
  * @param config an object of options or its JSON text, in camelCase (`asherah` 4) or PascalCase (`asherah` 3)
  * @throws AsherahError `ERR_ASHERAH_ALREADY_SET_UP`, and as the constructor of {@link SessionFactory}
  */

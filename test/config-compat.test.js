@@ -199,7 +199,10 @@ describe('a static KMS without a key', () => {
   });
 
   it('is an error in camelCase', () => {
-    refused(camel, 'config.staticMasterKeyHex: expected a value, got undefined. StaticMasterKeyHex is required with kms static');
+    refused(
+      camel,
+      'config.staticMasterKeyHex: expected a value, got undefined. StaticMasterKeyHex is required with kms static',
+    );
   });
 
   it('takes that of STATIC_MASTER_KEY_HEX, in every letter case, and goes by the option before it', () => {
