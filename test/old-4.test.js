@@ -7,27 +7,10 @@ const assert = require('node:assert/strict');
 const { existsSync } = require('node:fs');
 const { isAbsolute, join } = require('node:path');
 const asherah = require('asherah-napi');
-const { config3, config4, keyCreated, pause, withSetup } = require('./support/old');
+const { config3, config4, environment, keyCreated, pause, withSetup } = require('./support/old');
 const { has, temporaryFolder } = require('./support/store');
 
 const { SessionFactory } = asherah;
-
-/** Restores the variables of the environment after each test. */
-function environment(variables) {
-  const before = {};
-  beforeEach(() => {
-    for (const [name, value] of Object.entries(variables)) {
-      before[name] = process.env[name];
-      process.env[name] = value;
-    }
-  });
-  afterEach(() => {
-    for (const [name, value] of Object.entries(before)) {
-      if (value === undefined) delete process.env[name];
-      else process.env[name] = value;
-    }
-  });
-}
 
 describe('code of version 4', () => {
   afterEach(() => asherah.shutdown());

@@ -46,6 +46,23 @@ async function withSetup(config, use) {
   }
 }
 
+/** Sets variables of the environment before each test of a `describe`, and restores them after it. */
+function environment(variables) {
+  const before = {};
+  beforeEach(() => {
+    for (const [name, value] of Object.entries(variables)) {
+      before[name] = process.env[name];
+      process.env[name] = value;
+    }
+  });
+  afterEach(() => {
+    for (const [name, value] of Object.entries(before)) {
+      if (value === undefined) delete process.env[name];
+      else process.env[name] = value;
+    }
+  });
+}
+
 /** When the intermediate key that a record needs was created, in Unix seconds. */
 const keyCreated = (record) => JSON.parse(record).Key.ParentKeyMeta.Created;
 
@@ -60,4 +77,4 @@ async function waitFor(events, wanted, patience = 5000) {
   throw new Error(`none of ${events.length} events is as wanted: ${JSON.stringify(events).slice(0, 2000)}`);
 }
 
-module.exports = { config3, config4, keyCreated, pause, waitFor, withSetup };
+module.exports = { config3, config4, environment, keyCreated, pause, waitFor, withSetup };

@@ -93,9 +93,11 @@ const metrics = (event: MetricsEvent): void => {
 
 async function main(): Promise<void> {
   setLogHook(old);
+  setLogHook((event) => void event.level.padEnd(5));
   setLogHook(log);
   asherah.set_log_hook(log);
   asherah.set_log_hook(null);
+  setMetricsHook((event) => void event.type.padEnd(5));
   setMetricsHook(metrics);
   asherah.set_metrics_hook(null);
   setMaxStackAllocItemSize(1);
