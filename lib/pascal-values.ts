@@ -15,6 +15,7 @@ const zeroIsDefault = [
   'kmsRegionTimeout',
 ] as const satisfies OptionName[];
 const sizes = ['sessionCacheMaxSize', 'intermediateKeyCacheMaxSize', 'systemKeyCacheMaxSize'] as const;
+const withFractions = ['requestTimeout', 'kmsRegionTimeout', 'sqliteBusyTimeout'] as const satisfies OptionName[];
 const durations = [...zeroIsDefault, 'sqliteBusyTimeout', 'poolMaxLifetime', 'poolMaxIdleTime'] as const;
 // Without serviceName and productId, which are required, and staticMasterKeyHex, which is better missed than defaulted.
 const texts = [
@@ -44,7 +45,8 @@ export function fromPascal(option: OptionName, value: unknown, label: string): u
   if (value === '' && has(texts, option)) return undefined;
   if (option === 'regionMap' && isEmptyObject(value)) return undefined;
   if (typeof value !== 'number' || !has(durations, option) || !(value >= secondsBelow)) return value;
-  if (value >= nanosecondsFrom) return value / 1e9;
+  // Up to a whole second where options have whole ones: a key that lives 1.5 s, as `asherah` 3 has it, lives 2.
+  if (value >= nanosecondsFrom) return has(withFractions, option) ? value / 1e9 : Math.ceil(value / 1e9);
   throw unexpected(
     'ERR_ASHERAH_INVALID_CONFIG',
     label,

@@ -97,6 +97,7 @@ describe('a configuration of the older packages', () => {
     for (const [given, seconds] of [
       [7776000e9, 7776000],
       [1e9, 1],
+      [1.5e9, 2],
       [60e9, 60],
       [1e18, 1e9],
       [399_999_999, 399_999_999],
@@ -113,7 +114,7 @@ describe('a configuration of the older packages', () => {
       );
       assert.equal(expireAfter({ expireAfter: given }), given);
     }
-    for (const given of [-1, -1e9, 1.5, 1.5e9, 2e18, NaN, Infinity, '3600']) {
+    for (const given of [-1, -1e9, 1.5, 2e18, NaN, Infinity, '3600']) {
       refused({ ...pascal, ExpireAfter: given }, 'config.ExpireAfter: expected an integer number of seconds');
     }
     refused({ ...valid, expireAfter: 7776000e9 }, 'config.expireAfter: expected an integer number of seconds');
