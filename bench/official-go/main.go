@@ -260,8 +260,11 @@ func asherah_stats(_ C.uint64_t, out *C.uint8_t, outCap C.size_t) C.int64_t {
 	return C.int64_t(copy(view(out, outCap), text))
 }
 
-// What the benchmark does not use: no signal comes, nothing is asked of AWS, no factory has a file, none is shared,
+// What the benchmark does not use: no signal comes, no call is cancelled, nothing is asked of AWS, no factory has a file, none is shared,
 // and nobody listens.
+
+//export asherah_cancel
+func asherah_cancel(C.uint64_t, C.uint64_t) {}
 
 //export asherah_prepare_thread
 func asherah_prepare_thread() {}
@@ -288,7 +291,9 @@ func asherah_listener_open(C.uint64_t) C.uint64_t { return 0 }
 func asherah_listener_close(C.uint64_t) {}
 
 //export asherah_listener_watch
-func asherah_listener_watch(C.uint64_t, C.uint64_t, C.int32_t, C.int32_t, *C.asherah_error) C.int32_t { return 0 }
+func asherah_listener_watch(C.uint64_t, C.uint64_t, C.int32_t, C.int32_t, *C.asherah_error) C.int32_t {
+	return 0
+}
 
 //export asherah_listener_take
 func asherah_listener_take(C.uint64_t, *C.uint8_t, C.size_t) C.int64_t { return 0 }
