@@ -133,6 +133,18 @@ describe('a call with a signal', () => {
     reader.close();
   });
 
+  it('that computes is not waited for', async () => {
+    await session.encryptAsync('x');
+    const controller = new AbortController();
+    let outcome;
+    session.encryptAsync(large, { signal: controller.signal }).catch((error) => {
+      outcome = error;
+    });
+    controller.abort(reason);
+    for (let i = 0; i < 20; i++) await undefined; // no result of another thread comes before the event loop turns
+    assert.equal(outcome, reason);
+  });
+
   it('gives back all that it held, while the store still does not answer', async () => {
     factory.getSession('first').encrypt('x');
     await whileLocked(async () => {
