@@ -48,6 +48,7 @@ typedef struct asherah_job {
 
   uint8_t *out;
   int64_t result; /* as from asherah_encrypt: a length or ASHERAH_FAILED; or ASHERAH_CANCELLED */
+  int32_t has_turn; /* not 0: asherah_turn_end is to be called when the environment takes the result */
   asherah_error error;
 } asherah_job;
 
@@ -127,6 +128,8 @@ int64_t asherah_decrypt(uint64_t session, int32_t flags, uint8_t *in, size_t in_
 
 /* Starts job on a goroutine; its end is told by host.job_done, exactly once, always, even when the factory is closed. */
 void asherah_submit(asherah_job *job);
+/* Lets the next large call of an environment begin. Not owed by an environment that has ended. */
+void asherah_turn_end(uint64_t env);
 /* Ends a call under way that waits; one that computes goes on to its end. Its job is told as done, soon. Unknown calls are
  * ignored. */
 void asherah_cancel(uint64_t env, uint64_t call);

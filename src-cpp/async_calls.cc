@@ -43,6 +43,10 @@ class Job final : public Event, public asherah_job {
 
   void Deliver(Environment &to) override {
     to.CallEnded();
+    if (has_turn != 0) {
+      PrepareThread();
+      asherah_turn_end(to.id());
+    }
     napi_env env = to.env();
     napi_value value = result == ASHERAH_FAILED ? nullptr : Value(to);
     // Statuses below: no promise can be settled any more once the environment ends.

@@ -24,13 +24,38 @@ var underWay atomic.Int64
 //export asherah_submit
 func asherah_submit(job *C.asherah_job) {
 	ctx, done := calls.begin(uint64(job.env), uint64(job.call))
+	var own *turn
+	if job.in_len > largeFrom {
+		own = turns.join(ctx, uint64(job.env))
+	}
 	underWay.Add(1)
 	go func() {
-		run(ctx, job)
+		if own == nil {
+			run(ctx, job)
+		} else {
+			runInTurn(own, job)
+		}
 		done()
 		underWay.Add(-1)
 		C.host_job_done(&host, job)
 	}()
+}
+
+func runInTurn(own *turn, job *C.asherah_job) {
+	if own.await() != nil {
+		job.result = C.ASHERAH_CANCELLED
+		return
+	}
+	run(own, job)
+	if own.has {
+		job.has_turn = 1 // until the environment has taken the result
+	}
+}
+
+//export asherah_turn_end
+func asherah_turn_end(env C.uint64_t) {
+	defer recoverTo(nil, func() {})
+	turns.end(uint64(env))
 }
 
 //export asherah_cancel

@@ -129,13 +129,37 @@ func (s *Session) keyForEncrypt(ctx context.Context, now moment, cold error, wat
 	if cold != nil {
 		return nil, cold
 	}
-	ctx, cancel := s.f.callContext(ctx)
+	k, err := s.await(ctx, func(ctx context.Context) (*key, error) { return s.f.intermediate.latest(ctx, s.keyID) })
+	if err != nil {
+		return nil, err
+	}
+	s.hold(&s.encryptKey, k)
+	return k, nil
+}
+
+// Waiter is what a call's context may be too: somebody who has something to give up while the call waits for a key.
+type Waiter interface {
+	Leave()
+	Return() error
+}
+
+// await runs load, which may wait for the metastore and the KMS.
+func (s *Session) await(ctx context.Context, load func(context.Context) (*key, error)) (*key, error) {
+	waiter, _ := ctx.(Waiter)
+	if waiter != nil {
+		waiter.Leave()
+	}
+	limited, cancel := s.f.callContext(ctx)
 	defer cancel()
-	k, err := s.f.intermediate.latest(ctx, s.keyID)
+	k, err := load(limited)
+	if err == nil && waiter != nil {
+		if err = waiter.Return(); err != nil {
+			k.release()
+		}
+	}
 	if err != nil {
 		return nil, s.f.closedOr(err)
 	}
-	s.hold(&s.encryptKey, k)
 	return k, nil
 }
 
@@ -233,11 +257,9 @@ func (s *Session) keyForDecrypt(ctx context.Context, meta record.KeyMeta, cold e
 		if cold != nil {
 			return nil, cold
 		}
-		ctx, cancel := s.f.callContext(ctx)
-		defer cancel()
 		var err error
-		if k, err = s.f.intermediate.exact(ctx, meta); err != nil {
-			return nil, s.f.closedOr(err)
+		if k, err = s.await(ctx, func(ctx context.Context) (*key, error) { return s.f.intermediate.exact(ctx, meta) }); err != nil {
+			return nil, err
 		}
 	}
 	s.hold(&s.decryptKey, k)
