@@ -222,7 +222,7 @@ func (s *Session) open(ctx context.Context, cold error, watched bool, sc *scratc
 	if len(sealedKey) != record.KeySize || len(data) < aesgcm.Overhead {
 		return 0, fault.New(fault.InvalidRecord, "record: expected Key of %d bytes and Data of %d or more, got %d and %d", record.KeySize, aesgcm.Overhead, len(sealedKey), len(data))
 	}
-	k, err := s.keyForDecrypt(ctx, parent, cold, watched)
+	k, err := s.keyForDecrypt(ctx, parent, cold, watched, sc)
 	if err != nil {
 		return 0, err
 	}
@@ -239,7 +239,7 @@ func (s *Session) open(ctx context.Context, cold error, watched bool, sc *scratc
 	return len(plaintext), nil
 }
 
-func (s *Session) keyForDecrypt(ctx context.Context, meta record.KeyMeta, cold error, watched bool) (*key, error) {
+func (s *Session) keyForDecrypt(ctx context.Context, meta record.KeyMeta, cold error, watched bool, sc *scratch) (*key, error) {
 	for _, held := range [...]*atomic.Pointer[key]{&s.encryptKey, &s.decryptKey} {
 		if k := held.Load(); k != nil && k.created == meta.Created && k.id == meta.ID && k.acquire() {
 			if watched {
@@ -258,7 +258,12 @@ func (s *Session) keyForDecrypt(ctx context.Context, meta record.KeyMeta, cold e
 			return nil, cold
 		}
 		var err error
+		sc.sleep()
 		if k, err = s.await(ctx, func(ctx context.Context) (*key, error) { return s.f.intermediate.exact(ctx, meta) }); err != nil {
+			return nil, err
+		}
+		if err = sc.wake(s.f); err != nil {
+			k.release()
 			return nil, err
 		}
 	}
