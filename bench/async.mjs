@@ -133,11 +133,43 @@ async function loop() {
   factory.close();
 }
 
-const parts = { fair, many, loop };
+/** How long the event loop does not turn while the results of many large calls come. */
+async function turns() {
+  const factory = openFactory();
+  const session = factory.getSession('p');
+  session.encrypt('x');
+  for (const [size, count] of [
+    [100, 2000],
+    [256, 2000],
+    [1024, 300],
+    [4096, 100],
+  ]) {
+    const data = Buffer.alloc(size * 1024, 'x');
+    let isDone = false;
+    const began = performance.now();
+    const all = Promise.all(Array.from({ length: count }, () => session.encryptAsync(data))).then(() => {
+      isDone = true;
+    });
+    const submitted = performance.now() - began;
+    let [longest, last] = [0, performance.now()];
+    while (!isDone) {
+      await new Promise(setImmediate);
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }
+    await all;
+    const took = performance.now() - began;
+    console.log(`${count} of ${size} KB: ${ms(took)}, of it to submit ${ms(submitted)}; longest without a turn ${ms(longest)}`);
+  }
+  factory.close();
+}
+
+const parts = { fair, turns, many, loop };
 if (!isMainThread) await besideFair();
 else if (!(process.argv[2] in parts)) {
   console.error(`usage: node bench/async.mjs ${Object.keys(parts).join(' | ')}
   fair  one thread's calls beside 2000 of another's
+  turns the event loop while many large calls end
   many  records one at a time, and several in flight
   loop  the event loop while cold keys are loaded; after node scripts/services.mjs run --only mariadb,toxiproxy --`);
   process.exitCode = 2;
