@@ -13,35 +13,77 @@ import "C"
 import (
 	"context"
 	"encoding/json"
+	"sync/atomic"
 
+	"asherah-napi/envelope"
 	"asherah-napi/fault"
 )
 
+var underWay atomic.Int64
+
 //export asherah_submit
 func asherah_submit(job *C.asherah_job) {
+	ctx, done := calls.begin(uint64(job.env), uint64(job.call))
+	var own *turn
+	if job.in_len > largeFrom {
+		own = turns.join(ctx, uint64(job.env))
+	}
+	underWay.Add(1)
 	go func() {
-		run(job)
+		if own == nil {
+			run(ctx, job)
+		} else {
+			runInTurn(own, job)
+		}
+		done()
+		underWay.Add(-1)
 		C.host_job_done(&host, job)
 	}()
 }
 
-func run(job *C.asherah_job) {
+func runInTurn(own *turn, job *C.asherah_job) {
+	if own.await() != nil {
+		job.result = C.ASHERAH_CANCELLED
+		return
+	}
+	run(own, job)
+	if own.has {
+		job.has_turn = 1 // until the environment has taken the result
+	}
+}
+
+//export asherah_turn_end
+func asherah_turn_end(env C.uint64_t) {
+	defer recoverTo(nil, func() {})
+	turns.end(uint64(env))
+}
+
+//export asherah_cancel
+func asherah_cancel(env, call C.uint64_t) {
+	defer recoverTo(nil, func() {})
+	calls.cancel(uint64(env), uint64(call))
+}
+
+func run(ctx context.Context, job *C.asherah_job) {
 	defer recoverTo(&job.error, func() { job.result = C.ASHERAH_FAILED })
 	var err error
 	switch job.op {
 	case C.ASHERAH_OP_ENCRYPT, C.ASHERAH_OP_DECRYPT:
-		err = runForSession(job)
+		err = runForSession(ctx, job)
 	case C.ASHERAH_OP_VERIFY, C.ASHERAH_OP_CREATE_SCHEMA:
 		err = runForFactory(job)
 	default:
 		err = fault.New(fault.Internal, "unknown operation %d", int(job.op))
 	}
-	if err != nil {
+	switch {
+	case err == envelope.ErrCancelled:
+		job.result = C.ASHERAH_CANCELLED
+	case err != nil:
 		job.result = failed(&job.error, err)
 	}
 }
 
-func runForSession(job *C.asherah_job) error {
+func runForSession(ctx context.Context, job *C.asherah_job) error {
 	s, ok := sessions.get(uint64(job.handle))
 	if !ok {
 		return errClosedSession
@@ -52,16 +94,16 @@ func runForSession(job *C.asherah_job) error {
 		if err := allocate(job, room); err != nil {
 			return err
 		}
-		size, err := s.Encrypt(context.Background(), nil, in, bytesOf(job.out, C.size_t(room)))
+		size, err := s.Encrypt(ctx, nil, in, bytesOf(job.out, C.size_t(room)))
 		job.result = textLength(s, size)
 		return err
 	}
-	room, err := s.Decrypt(context.Background(), nil, in, nil)
+	room, err := s.Decrypt(ctx, nil, in, nil)
 	if err == nil && room < 0 {
 		if err = allocate(job, -room); err != nil {
 			return err
 		}
-		room, err = s.Decrypt(context.Background(), nil, in, bytesOf(job.out, C.size_t(-room)))
+		room, err = s.Decrypt(ctx, nil, in, bytesOf(job.out, C.size_t(-room)))
 	}
 	job.result = C.int64_t(room)
 	return err
