@@ -20,17 +20,17 @@ import (
 //export asherah_submit
 func asherah_submit(job *C.asherah_job) {
 	go func() {
-		run(job)
+		run(context.Background(), job)
 		C.host_job_done(&host, job)
 	}()
 }
 
-func run(job *C.asherah_job) {
+func run(ctx context.Context, job *C.asherah_job) {
 	defer recoverTo(&job.error, func() { job.result = C.ASHERAH_FAILED })
 	var err error
 	switch job.op {
 	case C.ASHERAH_OP_ENCRYPT, C.ASHERAH_OP_DECRYPT:
-		err = runForSession(job)
+		err = runForSession(ctx, job)
 	case C.ASHERAH_OP_VERIFY, C.ASHERAH_OP_CREATE_SCHEMA:
 		err = runForFactory(job)
 	default:
@@ -41,7 +41,7 @@ func run(job *C.asherah_job) {
 	}
 }
 
-func runForSession(job *C.asherah_job) error {
+func runForSession(ctx context.Context, job *C.asherah_job) error {
 	s, ok := sessions.get(uint64(job.handle))
 	if !ok {
 		return errClosedSession
@@ -52,16 +52,16 @@ func runForSession(job *C.asherah_job) error {
 		if err := allocate(job, room); err != nil {
 			return err
 		}
-		size, err := s.Encrypt(context.Background(), nil, in, bytesOf(job.out, C.size_t(room)))
+		size, err := s.Encrypt(ctx, nil, in, bytesOf(job.out, C.size_t(room)))
 		job.result = textLength(s, size)
 		return err
 	}
-	room, err := s.Decrypt(context.Background(), nil, in, nil)
+	room, err := s.Decrypt(ctx, nil, in, nil)
 	if err == nil && room < 0 {
 		if err = allocate(job, -room); err != nil {
 			return err
 		}
-		room, err = s.Decrypt(context.Background(), nil, in, bytesOf(job.out, C.size_t(-room)))
+		room, err = s.Decrypt(ctx, nil, in, bytesOf(job.out, C.size_t(-room)))
 	}
 	job.result = C.int64_t(room)
 	return err

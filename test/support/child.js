@@ -14,11 +14,11 @@ const patience = 120_000;
  * @param {string} scenario what it shall do, with `options`
  * @returns {Promise<{code: number | null, signal: string | null, stdout: string, stderr: string}>}
  */
-function inChild(fixture, scenario, options = {}, { onLine } = {}) {
+function inChild(fixture, scenario, options = {}, { onLine, timeout = patience } = {}) {
   const args = ['--expose-gc', join(__dirname, '../fixtures', fixture), scenario, JSON.stringify(options)];
   const child = spawn(process.execPath, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
-    timeout: patience,
+    timeout,
     killSignal: 'SIGKILL',
   });
   let [stdout, stderr] = ['', ''];
@@ -37,8 +37,8 @@ function inChild(fixture, scenario, options = {}, { onLine } = {}) {
 }
 
 /** As {@link inChild}, for a scenario that has to end by itself with exit code 0. @returns what it printed */
-async function passes(fixture, scenario, options) {
-  const { code, signal, stdout, stderr } = await inChild(fixture, scenario, options);
+async function passes(fixture, scenario, options, settings) {
+  const { code, signal, stdout, stderr } = await inChild(fixture, scenario, options, settings);
   assert.equal(code, 0, `${scenario}: ${signal ?? `exit code ${code}`}\n${stderr}`);
   return stdout.trim();
 }
