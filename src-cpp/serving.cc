@@ -164,9 +164,9 @@ bool ServedCall::Run(int32_t op, uint64_t session, const Input &input) {
   if (input.size() > 0) memcpy(job_->in, input.data(), input.size());
   job_->done = false;
   asherah_submit_sync(environment_.id(), job_);
-  for (;;) {
-    bool done = Wait(environment_.serving, *job_);
-    // Once more at the end too: what a refresh asks in the background, nobody may come to serve for long.
+  // First what is there already: this call may be inside of a function whose caller has taken only a part of the requests. And
+  // once more at the end: what a refresh asks in the background, nobody may come to serve for long.
+  for (bool done = false;; done = Wait(environment_.serving, *job_)) {
     if (!Serve(environment_)) return false;
     if (done) break;
   }

@@ -37,7 +37,7 @@ class MapStore {
   loadLatest(id) {
     this.calls.push('loadLatest');
     const ofId = this.rows.get(id);
-    return ofId && ofId.get(Math.max(...ofId.keys()));
+    return ofId?.get(Math.max(...ofId.keys()));
   }
 
   store(id, created, keyRecord) {
