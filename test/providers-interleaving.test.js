@@ -25,6 +25,7 @@ describe('a KMS and a metastore in JavaScript, and calls', function () {
   it_('that a function awaits for its own sake: the deadline ends them', 'awaits itself');
   it_('whose factory a function closes', 'closed by providers');
   it_('that are answered late or never, or by a busy thread', 'slow and never');
+  it_('at the end of the stack', 'end of the stack');
   it_('that end the process, synchronously', 'exit inside a sync call');
   it_('that end the process, asynchronously', 'exit inside an async call', (out) => assert.equal(out, 'exited'));
   it_('that nobody waits for keep no process alive', 'end beside promises');
