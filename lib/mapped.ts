@@ -4,12 +4,28 @@ import type { AddonName } from './addon.js';
 
 /**
  * Whether an addon is loaded anywhere in this process, by another thread or another copy of this module too: those share
- * nothing that JavaScript could look at, but the loader's own list, which Linux shows as a file.
+ * nothing that JavaScript could look at, but the loader's own list. Linux shows it as a file; elsewhere Node.js has it in its
+ * diagnostic report, which takes a hundred times as long.
  *
- * Elsewhere only this thread is known. Then a process may hold both addons where one would do, which works too.
+ * Bun and Deno off Linux have neither: there only this thread is known. Then a process may hold both addons where one would do,
+ * which works too, and the static instance of another thread is not seen.
  */
-export function isMapped(addon: AddonName): boolean {
-  return process.platform === 'linux' && maps().includes(`/asherah-${addon}.`);
+export function isMapped(addon: AddonName, platform: string = process.platform): boolean {
+  if (platform === 'linux') return maps().includes(`/asherah-${addon}.`);
+  return sharedObjects().some((path) => path.split(/[\\/]/).some((name) => name.startsWith(`asherah-${addon}.`)));
+}
+
+function sharedObjects(): string[] {
+  const { report } = process as { report?: { getReport(): object; excludeNetwork?: boolean } };
+  if (report === undefined) return [];
+  // Looking up the names of network peers takes longer than all the rest.
+  const { excludeNetwork } = report;
+  report.excludeNetwork = true;
+  try {
+    return (report.getReport() as { sharedObjects?: string[] }).sharedObjects ?? [];
+  } finally {
+    report.excludeNetwork = excludeNetwork ?? false;
+  }
 }
 
 /** On the global object once a copy of this package has loaded an addon, for the other copies of the same realm. */

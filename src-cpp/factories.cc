@@ -38,7 +38,7 @@ class Warning final : public Event {
 class NoMoreWarnings final : public Event {
  public:
   explicit NoMoreWarnings(uint64_t factory) : factory_(factory) {}
-  void Deliver(Environment &environment) override { 
+  void Deliver(Environment &environment) override {
     environment.on_warning.erase(factory_);
     environment.on_request.erase(factory_);
   }

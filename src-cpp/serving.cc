@@ -27,7 +27,7 @@ struct SyncJob : asherah_job {
   SyncJob &operator=(const SyncJob &) = delete;
 
   std::shared_ptr<Environment> environment;
-  bool done = false;       // under the mutex of environment->serving
+  bool done = false;  // under the mutex of environment->serving
   bool abandoned = false;  // the same
 };
 
@@ -39,9 +39,10 @@ napi_value Body(Environment &environment, const asherah_request &request, const 
   if (request.kind == ASHERAH_ENCRYPT_KEY || request.kind == ASHERAH_DECRYPT_KEY) {
     return environment.NewBuffer(body, request.body_len);
   }
-  napi_status status = request.kind == ASHERAH_STORE
-                           ? napi_create_string_utf8(env, reinterpret_cast<const char *>(body), request.body_len, &value)
-                           : napi_get_undefined(env, &value);
+  napi_status status =
+      request.kind == ASHERAH_STORE
+          ? napi_create_string_utf8(env, reinterpret_cast<const char *>(body), request.body_len, &value)
+          : napi_get_undefined(env, &value);
   return status == napi_ok ? value : ThrowNodeApiFailed(env, "making a request");
 }
 

@@ -7,7 +7,7 @@ const assert = require('node:assert/strict');
 const { passes } = require('./support/child.js');
 
 const fixture = 'providers.js';
-const patience = { timeout: 40_000 };
+const patience = { patience: 40_000 };
 
 describe('a KMS and a metastore in JavaScript, and calls', function () {
   this.timeout(60_000);

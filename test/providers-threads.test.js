@@ -12,20 +12,20 @@ const stress = Boolean(process.env.ASHERAH_STRESS);
 describe('a KMS and a metastore in JavaScript', () => {
   it('of worker threads that are terminated at any moment', async () => {
     const rounds = stress ? 100 : 3;
-    assert.equal(Number(await passes(fixture, 'terminated', { rounds }, { timeout: 0 })), rounds * 20);
+    assert.equal(Number(await passes(fixture, 'terminated', { rounds }, { patience: 0 })), rounds * 20);
   }).timeout(0);
 
   for (const promises of [false, true]) {
     it(`of the static instance are asked in their thread, and are missed when it has ended (promises: ${promises})`, () =>
-      passes(fixture, 'static instance', { promises }, { timeout: 30_000 })).timeout(60_000);
+      passes(fixture, 'static instance', { promises }, { patience: 30_000 })).timeout(60_000);
   }
 
   it('whose thread ends under the calls of another one', () =>
-    passes(fixture, 'owner ends meanwhile', {}, { timeout: 30_000 })).timeout(60_000);
+    passes(fixture, 'owner ends meanwhile', {}, { patience: 30_000 })).timeout(60_000);
 
   it('that answer at random: every call ends, with its result or one of the right errors', async () => {
     const runs = stress ? 20_000 : 1000;
-    const outcomes = JSON.parse(await passes(fixture, 'random', { runs }, { timeout: stress ? 0 : 100_000 }));
+    const outcomes = JSON.parse(await passes(fixture, 'random', { runs }, { patience: stress ? 0 : 100_000 }));
     for (const each of [
       'ok',
       'ERR_ASHERAH_KMS',

@@ -300,7 +300,9 @@ func asherah_listener_open(C.uint64_t) C.uint64_t { return 0 }
 func asherah_listener_close(C.uint64_t) {}
 
 //export asherah_listener_watch
-func asherah_listener_watch(C.uint64_t, C.uint64_t, C.int32_t, C.int32_t, *C.asherah_error) C.int32_t { return 0 }
+func asherah_listener_watch(C.uint64_t, C.uint64_t, C.int32_t, C.int32_t, *C.asherah_error) C.int32_t {
+	return 0
+}
 
 //export asherah_listener_take
 func asherah_listener_take(C.uint64_t, *C.uint8_t, C.size_t) C.int64_t { return 0 }

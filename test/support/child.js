@@ -6,19 +6,19 @@ const assert = require('node:assert/strict');
 const { spawn } = require('node:child_process');
 const { join } = require('node:path');
 
-/** A scenario that hangs is killed, and fails by its signal. */
-const patience = 120_000;
+/** A scenario that hangs is killed, and fails by its signal. In milliseconds; {@link inChild} takes another. */
+const usualPatience = 120_000;
 
 /**
  * @param {string} fixture a file of test/fixtures
  * @param {string} scenario what it shall do, with `options`
  * @returns {Promise<{code: number | null, signal: string | null, stdout: string, stderr: string}>}
  */
-function inChild(fixture, scenario, options = {}, { onLine, timeout = patience } = {}) {
+function inChild(fixture, scenario, options = {}, { onLine, patience = usualPatience } = {}) {
   const args = ['--expose-gc', join(__dirname, '../fixtures', fixture), scenario, JSON.stringify(options)];
   const child = spawn(process.execPath, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
-    timeout,
+    timeout: patience,
     killSignal: 'SIGKILL',
   });
   let [stdout, stderr] = ['', ''];
@@ -37,8 +37,8 @@ function inChild(fixture, scenario, options = {}, { onLine, timeout = patience }
 }
 
 /** As {@link inChild}, for a scenario that has to end by itself with exit code 0. @returns what it printed */
-async function passes(fixture, scenario, options, settings) {
-  const { code, signal, stdout, stderr } = await inChild(fixture, scenario, options, settings);
+async function passes(fixture, scenario, options, how) {
+  const { code, signal, stdout, stderr } = await inChild(fixture, scenario, options, how);
   assert.equal(code, 0, `${scenario}: ${signal ?? `exit code ${code}`}\n${stderr}`);
   return stdout.trim();
 }
