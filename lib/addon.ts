@@ -20,11 +20,14 @@ export interface Addon {
    * @param masterKey the static KMS's 32 bytes; the caller wipes them afterwards
    * @param onWarning called on this thread, from the event loop, for the life of the factory; does not keep the process
    *   alive. Also with {@link wantsCredentials} as the code
+   * @param onRequest does the work of a KMS or metastore of type `provider`. Called on this thread, from the event loop or
+   *   inside a synchronous call that needs it. Must not throw
    */
   openFactory(
     config: string,
     masterKey: Uint8Array | undefined,
     onWarning: (code: string, message: string) => void,
+    onRequest?: OnRequest,
   ): number;
   closeFactory(factory: number): void;
 
@@ -57,6 +60,15 @@ export interface Addon {
   newCall(): number;
   /** Ends a call of this thread that waits; one that computes goes on to its end, and of others nothing is known any more. */
   cancelCall(call: number): void;
+
+  /**
+   * Answers a request; one that nobody waits for any more is ignored.
+   *
+   * @param outcome one of {@link Outcome}
+   * @param data with `value`: the bytes of a key or the text of a key record; with `failed` and `misfit`: a message
+   * @param thrown with `failed`: becomes the property `thrown` of the errors that this causes; a whole number
+   */
+  answer(request: number, outcome: Outcome, data?: string | Uint8Array, thrown?: number): void;
 
   /** Tries the KMS and the metastore out. JSON: the results of go/check. */
   verify(factory: number): Promise<string>;
@@ -107,6 +119,30 @@ export interface Addon {
   /** Counts for tests and diagnostics, as JSON; factory 0 is the whole process. */
   stats(factory: number): string;
 }
+
+/**
+ * A request to the KMS or metastore of a factory.
+ *
+ * @param kind one of {@link RequestKind}
+ * @param id of the key; an empty string with the two of the KMS
+ * @param created of the key, in Unix seconds; 0 where there is none
+ * @param body the raw or the encrypted key, for the KMS, in memory of its own; with `store` the text of the key record
+ */
+export type OnRequest = (
+  request: number,
+  kind: RequestKind,
+  id: string,
+  created: number,
+  body: Buffer | string | undefined,
+) => void;
+
+/** ASHERAH_ENCRYPT_KEY and so on of src-cpp/asherah.h. */
+export const requestKinds = { encryptKey: 1, decryptKey: 2, load: 3, loadLatest: 4, store: 5 } as const;
+export type RequestKind = (typeof requestKinds)[keyof typeof requestKinds];
+
+/** ASHERAH_ANSWER_VALUE and so on of src-cpp/asherah.h. */
+export const outcomes = { value: 1, nothing: 2, done: 3, failed: 4, misfit: 5, promise: 6 } as const;
+export type Outcome = (typeof outcomes)[keyof typeof outcomes];
 
 /** ASHERAH_WANTS_CREDENTIALS of src-cpp/asherah.h. */
 export const wantsCredentials = 'WANTS_CREDENTIALS';

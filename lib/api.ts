@@ -52,6 +52,7 @@ export {
   shutdownAsync as shutdown_async,
 } from './module-level.js';
 export type { AwsCredentials, AwsCredentialsFunction, SessionFactoryConfig } from './options.js';
+export type { KeyManagementService, Metastore } from './providers.js';
 export { Session, Session as AsherahSession } from './session.js';
 export { SessionFactory } from './session-factory.js';
 export { setenv } from './setenv.js';

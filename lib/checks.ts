@@ -127,6 +127,26 @@ function word<T extends string>(allowed: T[], advice: string): (value: unknown, 
   };
 }
 
+/**
+ * An object with these methods, its own or inherited, or what the other check passes.
+ *
+ * It is called twice, because TypeScript infers either all types or none.
+ */
+export function methodsOr<O extends object>() {
+  return <T>(methods: (keyof O & string)[], other: (value: unknown, name: string) => T) =>
+    (value: unknown, name: string): T | O => {
+      const isObject = typeof value === 'object' && value !== null && !Array.isArray(value);
+      if (!isObject) return other(value, name);
+      for (const method of methods) {
+        if (typeof (value as Record<string, unknown>)[method] !== 'function') {
+          const expected = `an object with the methods ${methods.join(', ').replace(/, ([^,]*)$/, ' and $1')}`;
+          throw invalid(name, expected, `one without ${method}`, 'docs/providers.md describes them.');
+        }
+      }
+      return value as O;
+    };
+}
+
 /** `'a', 'b' or 'c'` */
 export function names(...words: string[]): string {
   const quoted = words.map((word) => `'${word}'`);

@@ -6,6 +6,7 @@ import { chooseMetastore, metastoreConfig } from './metastore-config.js';
 import type { Options } from './option-checks.js';
 import { Given } from './option-reader.js';
 import type { AwsCredentialsFunction } from './options.js';
+import type { ProviderSet } from './providers.js';
 import type { AsherahWarning } from './warnings.js';
 
 /** A configuration that was checked, in the form its readers want. */
@@ -27,6 +28,8 @@ export interface CheckedConfig {
   /** `undefined`: sessions are not cached. */
   readonly sessionCache: { readonly maxSize: number; readonly maxAgeMs: number } | undefined;
   readonly awsCredentials: AwsCredentialsFunction | undefined;
+  /** `undefined`: the engine has both. */
+  readonly providers: ProviderSet | undefined;
   readonly onWarning: ((warning: AsherahWarning) => void) | undefined;
   readonly hooks: {
     readonly logHook: Options['logHook'];
@@ -63,7 +66,9 @@ export function checkConfig(config: unknown, { prepare, moduleLevel = false }: C
   const metastore = metastoreConfig(given);
   const checkInterval = options.checkInterval ?? 3600;
   checkStaleness(given, checkInterval);
-  if (addon === 'core') given.refuse(['requestTimeout'], 'where no server is asked');
+  const providers = providerSet(given);
+  const waits = addon === 'cloud' || providers !== undefined;
+  if (!waits) given.refuse(['requestTimeout'], 'where no server is asked');
   const engine = {
     service: serviceName,
     product: productId,
@@ -72,7 +77,7 @@ export function checkConfig(config: unknown, { prepare, moduleLevel = false }: C
     expireAfter: options.expireAfter ?? 90 * 24 * 3600,
     checkInterval,
     maxKeyStaleness: options.maxKeyStaleness ?? 0,
-    requestTimeoutMs: addon === 'core' ? 0 : Math.round((options.requestTimeout ?? 10) * 1000),
+    requestTimeoutMs: !waits ? 0 : Math.round((options.requestTimeout ?? 10) * 1000),
     intermediateKeyCacheMaxSize: options.intermediateKeyCacheMaxSize ?? 1000,
     systemKeyCacheMaxSize: options.systemKeyCacheMaxSize ?? 100,
     lockedMemory: options.lockedMemory ?? 'prefer',
@@ -92,6 +97,7 @@ export function checkConfig(config: unknown, { prepare, moduleLevel = false }: C
       (options.enableRegionSuffix ? maxRegionLength : engine.regionSuffix.length),
     sessionCache: sessionCache(given),
     awsCredentials: options.awsCredentials,
+    providers,
     onWarning: options.onWarning,
     hooks: hooks(given),
     warnings: given.warnings,
@@ -106,6 +112,15 @@ function whatNeedsCloud(given: Given): string {
   if (kms === 'aws') return `${given.label('kms')} 'aws'`;
   if (metastore === 'rdbms' || metastore === 'dynamodb') return `${given.label('metastore')} '${metastore}'`;
   return '';
+}
+
+function providerSet(given: Given): ProviderSet | undefined {
+  const { kms, metastore } = given.options;
+  const set = {
+    kms: typeof kms === 'object' ? kms : undefined,
+    metastore: typeof metastore === 'object' ? metastore : undefined,
+  };
+  return set.kms === undefined && set.metastore === undefined ? undefined : set;
 }
 
 /** AWSConfig of go/capi/config.go. */

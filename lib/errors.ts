@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { types } from 'node:util';
+import { recall } from './thrown.js';
 
 // Registered, so that two copies of this module share it.
 const brand = Symbol.for('asherah-napi.AsherahError');
@@ -25,6 +26,7 @@ export const errorCodes = [
   'ERR_ASHERAH_METASTORE_READ_ONLY',
   'ERR_ASHERAH_METASTORE_FULL',
   'ERR_ASHERAH_KMS',
+  'ERR_ASHERAH_WOULD_BLOCK',
   'ERR_ASHERAH_KEY_STALE',
   'ERR_ASHERAH_LOCKED_MEMORY',
   'ERR_ASHERAH_LOAD_FAILED',
@@ -72,9 +74,10 @@ const known: ReadonlySet<unknown> = new Set(errorCodes);
 /** What the addon threw, as the `AsherahError` its caller sees. */
 export function fromNative(error: unknown): unknown {
   if (error instanceof AsherahError) return error;
-  const { code, message, cause } = error as { code?: unknown; message?: unknown; cause?: unknown };
+  const { code, message, cause, thrown } = error as Record<'code' | 'message' | 'cause' | 'thrown', unknown>;
   if (known.has(code)) {
-    return new AsherahError(code as AsherahErrorCode, String(message), cause === undefined ? undefined : { cause });
+    const options = recall(thrown) ?? (cause === undefined ? undefined : { cause });
+    return new AsherahError(code as AsherahErrorCode, String(message), options);
   }
   // The caller's stack or heap is at its end: an event of the process, which others handle by its class.
   if (error instanceof RangeError) return error;

@@ -148,7 +148,7 @@ class Reader {
 function readMetastore(reader: Reader): void {
   const text = reader.text('Metastore');
   const choice =
-    text === undefined ? undefined : checks.metastore(text, 'Metastore').replace('test-debug-sqlite', 'sqlite');
+    text === undefined ? undefined : String(checks.metastore(text, 'Metastore')).replace('test-debug-sqlite', 'sqlite');
   const given = metastoreVariables.filter(([variable]) => reader.text(variable) !== undefined);
   const said = new Set<string | undefined>([...given.map(([, metastore]) => metastore), choice]);
   const metastore = ['sqlite', 'dynamodb', 'rdbms'].find((each) => said.has(each)) ?? choice;

@@ -50,7 +50,7 @@ export type MetricsEvent =
       readonly type: 'encrypt' | 'decrypt' | 'store' | 'load' | 'kms_encrypt' | 'kms_decrypt';
       /** Whole nanoseconds. */
       readonly durationNs: number;
-      /** Of `load` and `store`: `memory`, `sqlite`, `dynamodb`, `mysql` or `postgres`. */
+      /** Of `load` and `store`: `memory`, `sqlite`, `dynamodb`, `mysql`, `postgres` or `provider`, one of your own. */
       readonly metastore?: string;
       /** Of `kms_encrypt` and `kms_decrypt` with AWS KMS. */
       readonly region?: string;

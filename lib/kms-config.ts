@@ -23,15 +23,15 @@ export function chooseKms({ options, isPascal }: Given): void {
 export function kmsConfig(given: Given): object {
   const { options } = given;
   const kms = given.need('kms', `KMS is required: choose ${names('aws', 'static', 'test-debug-static')}.`);
-  const condition = `with kms '${kms}'`;
+  const condition = typeof kms === 'object' ? 'with a kms of your own' : `with kms '${kms}'`;
   if (kms === 'test-debug-static' && options.staticMasterKeyHex !== undefined) {
     // Never ignored: what should be under that key would be under the public one.
     throw given.conflict('staticMasterKeyHex', condition, "Use kms 'static' with a key of your own.");
   }
-  if (kms === 'aws') given.refuse(ofStatic, condition);
-  else {
+  if (kms === 'aws' || typeof kms === 'object') given.refuse(ofStatic, condition);
+  if (kms !== 'aws') {
     given.refuse(ofAws, condition);
-    return { type: 'static' };
+    return { type: typeof kms === 'object' ? 'provider' : 'static' };
   }
   return {
     type: 'aws',
@@ -120,7 +120,7 @@ const publicTestKey = 'thisIsAStaticMasterKeyForTesting';
 /** The static KMS's key, or `undefined` for another KMS. Whoever gets it wipes it. */
 export function masterKey(given: Given): { masterKey: Uint8Array | undefined; isTestKms: boolean } {
   const { kms } = given.options;
-  if (kms === 'aws') return { masterKey: undefined, isTestKms: false };
+  if (kms === 'aws' || typeof kms === 'object') return { masterKey: undefined, isTestKms: false };
   const digits = kms === 'static' ? staticKey(given) : undefined;
   // Not from Buffer's shared pool, so that all of it can be wiped.
   const key = Buffer.alloc(32);

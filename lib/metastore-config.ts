@@ -33,12 +33,15 @@ export function chooseMetastore({ options }: Given): void {
 export function metastoreConfig(given: Given): { readonly type: string; readonly path?: string } {
   const every = names('dynamodb', 'memory', 'rdbms', 'sqlite', 'test-debug-memory');
   const metastore = given.need('metastore', `Metastore is required: choose ${every}.`);
-  const own: readonly OptionName[] = metastore in ofMetastore ? ofMetastore[metastore as keyof typeof ofMetastore] : [];
+  const isOwn = typeof metastore === 'object';
+  const own: readonly OptionName[] =
+    !isOwn && metastore in ofMetastore ? ofMetastore[metastore as keyof typeof ofMetastore] : [];
   const others = Object.values(ofMetastore).flat();
   given.refuse(
     others.filter((name) => !own.includes(name)),
-    `with metastore '${metastore}'`,
+    isOwn ? 'with a metastore of your own' : `with metastore '${metastore}'`,
   );
+  if (isOwn) return { type: 'provider' };
   switch (metastore) {
     case 'sqlite':
       return sqlite(given);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type Addon, loadAddon, otherAddon, wantsCredentials } from './addon.js';
+import { type Addon, loadAddon, type OnRequest, otherAddon, outcomes, wantsCredentials } from './addon.js';
 import type { CheckedConfig } from './config.js';
 import { Credentials } from './credentials.js';
 import { fromNative, unexpected } from './errors.js';
 import { type FactoryWatch, watchFactory } from './hooks.js';
+import { Providers } from './providers.js';
 import { type AsherahWarningCode, Warnings } from './warnings.js';
 
 /** A factory of an addon, just opened. */
@@ -19,6 +20,7 @@ export interface Opened {
     readonly warnings: Warnings;
     readonly credentials: Credentials | undefined;
     readonly watch: FactoryWatch;
+    readonly providers: Providers | undefined;
   };
 }
 
@@ -26,10 +28,16 @@ export interface Opened {
 export function openFactory(config: CheckedConfig): Opened {
   const addon = servingAddon(config);
   const warnings = new Warnings(config.onWarning);
+  const providers = config.providers && new Providers(config.providers, addon);
   const weakly: Weakly = { warnings: new WeakRef(warnings) };
   let handle: number;
   try {
-    handle = addon.openFactory(config.engine, config.masterKey, eventFunction(weakly));
+    handle = addon.openFactory(
+      config.engine,
+      config.masterKey,
+      eventFunction(weakly),
+      providers && requestFunction(new WeakRef(providers), addon),
+    );
   } catch (error) {
     throw fromNative(error);
   }
@@ -56,7 +64,7 @@ export function openFactory(config: CheckedConfig): Opened {
     warnings.tellOfChoice(code, message, choice);
     watch.tellLog({ level: 'warn', message, target: 'asherah.factory', code });
   });
-  return { addon, handle, listeners: { warnings, credentials, watch } };
+  return { addon, handle, listeners: { warnings, credentials, watch, providers } };
 }
 
 interface Weakly {
@@ -69,6 +77,15 @@ function eventFunction(listeners: Weakly): (code: string, message: string) => vo
   return (code, message) => {
     if (code === wantsCredentials) void listeners.credentials?.deref()?.refresh();
     else listeners.warnings.deref()?.tell(code as AsherahWarningCode, message);
+  };
+}
+
+/** Of a factory that nobody holds any more, a refresh may still be under way. */
+function requestFunction(providers: WeakRef<Providers>, addon: Addon): OnRequest {
+  return (request, ...asked) => {
+    const found = providers.deref();
+    if (found !== undefined) found.serve(request, ...asked);
+    else addon.answer(request, outcomes.failed, 'the factory was forgotten without close()');
   };
 }
 

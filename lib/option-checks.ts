@@ -5,6 +5,7 @@ import {
   hexKey,
   integer,
   kind,
+  methodsOr,
   number,
   oneOf,
   regionMap,
@@ -17,6 +18,7 @@ import {
 import type { NoOpOptions } from './compat-options.js';
 import type { LogEvent, MetricsHook } from './hooks.js';
 import type { AwsCredentialsFunction, SessionFactoryConfig } from './options.js';
+import type { KeyManagementService, Metastore } from './providers.js';
 import type { AsherahWarning } from './warnings.js';
 
 // A duration in nanoseconds, the unit of other Asherah packages, is far above this limit (31 years), so it is noticed.
@@ -34,7 +36,10 @@ type Check<T> = (value: unknown, name: string) => T;
 export const checks = {
   serviceName: text,
   productId: text,
-  kms: kind('Unknown KMS type', 'static', 'test-debug-static', 'aws'),
+  kms: methodsOr<KeyManagementService>()(
+    ['encryptKey', 'decryptKey'],
+    kind('Unknown KMS type', 'static', 'test-debug-static', 'aws'),
+  ),
   staticMasterKeyHex: hexKey,
   regionMap,
   preferredRegion: text,
@@ -44,14 +49,17 @@ export const checks = {
   requireAllRegions: boolean,
   awsProfileName: text,
   awsCredentials: func as Check<AwsCredentialsFunction>,
-  metastore: kind(
-    'Unsupported Metastore value',
-    'memory',
-    'test-debug-memory',
-    'sqlite',
-    'test-debug-sqlite',
-    'rdbms',
-    'dynamodb',
+  metastore: methodsOr<Metastore>()(
+    ['load', 'loadLatest', 'store'],
+    kind(
+      'Unsupported Metastore value',
+      'memory',
+      'test-debug-memory',
+      'sqlite',
+      'test-debug-sqlite',
+      'rdbms',
+      'dynamodb',
+    ),
   ),
   connectionString: text,
   sqliteBusyTimeout: number(0, maxTimerSeconds, 'seconds'),

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import type { LogEvent, LogLevel, MetricsHook } from './hooks.js';
+import type { KeyManagementService, Metastore } from './providers.js';
 import type { AsherahWarning } from './warnings.js';
 
 /** Credentials of an AWS account, in the shape of the AWS SDK for JavaScript. */
@@ -37,8 +38,9 @@ export interface SessionFactoryConfig {
    * - `'static'`: one fixed master key, {@link staticMasterKeyHex}.
    * - `'test-debug-static'`: the public test key of all Asherah libraries. Data under it is not protected: for tests only.
    *   Warns once in a process (`WARN_ASHERAH_TEST_KMS`).
+   * - an object: a KMS of your own, in JavaScript. See {@link KeyManagementService}.
    */
-  kms: 'aws' | 'static' | 'test-debug-static';
+  kms: 'aws' | 'static' | 'test-debug-static' | KeyManagementService;
 
   /**
    * The master key: 32 bytes as 64 hexadecimal digits. Required with `kms: 'static'`, refused otherwise.
@@ -110,8 +112,9 @@ export interface SessionFactoryConfig {
    * - `'rdbms'`: in the table `encryption_key` of MySQL, MariaDB or PostgreSQL, {@link connectionString}. Needs the cloud
    *   addon (asherah-napi-cloud). With a connectionString of `sqlite://` it is `'sqlite'`.
    * - `'dynamodb'`: in a table of Amazon DynamoDB, {@link dynamoDbTableName}. Needs the cloud addon.
+   * - an object: a metastore of your own, in JavaScript. See {@link Metastore}.
    */
-  metastore: 'memory' | 'test-debug-memory' | 'sqlite' | 'test-debug-sqlite' | 'rdbms' | 'dynamodb';
+  metastore: 'memory' | 'test-debug-memory' | 'sqlite' | 'test-debug-sqlite' | 'rdbms' | 'dynamodb' | Metastore;
 
   /**
    * With `metastore: 'sqlite'` the file: a path, or `sqlite://` and a path. A relative path starts at the working directory
@@ -216,7 +219,7 @@ export interface SessionFactoryConfig {
   /**
    * Seconds that one call may wait for metastore and KMS, all attempts included; afterwards it fails with
    * `ERR_ASHERAH_METASTORE` or `ERR_ASHERAH_KMS`. Synchronous calls block that long at most. 0.05 to 2147483. Only where a
-   * server is asked: `kms: 'aws'`, `metastore: 'rdbms'` or `'dynamodb'`.
+   * server is asked (`kms: 'aws'`, `metastore: 'rdbms'` or `'dynamodb'`), or a KMS or metastore of your own.
    * @defaultValue 10
    */
   requestTimeout?: number | null | undefined;

@@ -26,7 +26,7 @@ bool EngineIsStarted() {
 const asherah_error *StartEngine() {
   PrepareThread();
   static std::once_flag once;
-  static asherah_host host = {OnJobDone, OnWarning, OnWake};
+  static asherah_host host = {OnJobDone, OnWarning, OnWake, OnRequested, OnSyncDone};
   static asherah_error error;
   static bool failed;
   std::call_once(once, [] {
@@ -67,6 +67,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       function("decryptString", DecryptString),
       function("newCall", NewCall),
       function("cancelCall", CancelCall),
+      function("answer", Answer),
       function("verify", Verify),
       function("createSchema", CreateSchema),
       function("setCredentials", SetCredentials),

@@ -2,7 +2,7 @@
  *
  * The contract between the C++ layer (src-cpp) and the Go engine (go/capi), written by hand and included by both
  * sides, so that a difference is a compile error. Every function may be called from any thread, catches every Go
- * panic, and keeps no pointer of its caller's after it returns, asherah_submit excepted.
+ * panic, and keeps no pointer of its caller's after it returns, asherah_submit and asherah_submit_sync excepted.
  */
 #ifndef ASHERAH_H
 #define ASHERAH_H
@@ -19,12 +19,15 @@ typedef struct asherah_error {
   char code[48];
   char message[976];
   char cause[1024]; /* what a KMS, a metastore or a system call said itself; empty where nobody else said anything */
+  uint64_t thrown; /* what asherah_request_answer was given with the failure of a function in JavaScript; 0: nothing */
 } asherah_error;
 
 /* Results of asherah_encrypt and asherah_decrypt besides a length. Any other negative n: nothing was done, out must have
  * -n bytes. */
 #define ASHERAH_FAILED INT64_MIN /* the error is filled in */
-#define ASHERAH_COLD (INT64_MIN + 1) /* only with ASHERAH_HOT_ONLY: the call would have to do I/O; nothing was done */
+/* Nothing was done. With ASHERAH_HOT_ONLY: the call would have to do I/O. Without: it may need functions in JavaScript, and
+ * asherah_submit_sync is the call to make. */
+#define ASHERAH_COLD (INT64_MIN + 1)
 #define ASHERAH_CANCELLED (INT64_MIN + 2) /* only of a job: asherah_cancel ended it */
 #define ASHERAH_NOT_ASCII ((int64_t)1 << 62) /* added to a record's length when it has bytes above 0x7f */
 
@@ -62,6 +65,10 @@ typedef struct asherah_host {
   void (*warning)(uint64_t env, uint64_t factory, char *code, char *message);
   /* A listener of this environment has events to take. It does not have to hurry, nor to live on for them. */
   void (*wake)(uint64_t env, uint64_t listener);
+  /* There are requests to take for this environment's thread, by asherah_request_take until there are none. */
+  void (*requested)(uint64_t env);
+  /* The end of a job of asherah_submit_sync. */
+  void (*sync_done)(asherah_job *job);
 } asherah_host;
 
 /* Takes the host table (kept for the life of the process) and tests the ciphers; later calls do nothing. 0, or -1 with error. */
@@ -133,6 +140,44 @@ void asherah_turn_end(uint64_t env);
 /* Ends a call under way that waits; one that computes goes on to its end. Its job is told as done, soon. Unknown calls are
  * ignored. */
 void asherah_cancel(uint64_t env, uint64_t call);
+
+/* The same for a synchronous call of this environment, whose thread waits for host.sync_done, and takes and answers
+ * requests meanwhile: the keys come from functions in JavaScript. It fails with ERR_ASHERAH_WOULD_BLOCK instead of waiting for
+ * what can only go on when that thread is free. */
+void asherah_submit_sync(uint64_t env, asherah_job *job);
+
+/* A KMS or metastore whose work functions in JavaScript do ("provider" in the configuration) asks them by requests, which
+ * wait for the thread of the environment that opened the factory. */
+
+#define ASHERAH_ENCRYPT_KEY 1 /* body: the raw key */
+#define ASHERAH_DECRYPT_KEY 2 /* body: the encrypted key */
+#define ASHERAH_LOAD 3
+#define ASHERAH_LOAD_LATEST 4 /* created is 0 */
+#define ASHERAH_STORE 5 /* body: the key record, JSON text */
+
+typedef struct asherah_request {
+  uint64_t number;
+  uint64_t factory;
+  int32_t kind;
+  int64_t created; /* Unix seconds */
+  size_t id_len; /* of the key id, UTF-8, which comes first; 0 with the two of the KMS */
+  size_t body_len; /* of what follows it */
+} asherah_request;
+
+/* Takes the oldest request: its id and body go to out. The bytes written, 0 (there is none) or -needed. */
+int64_t asherah_request_take(uint64_t env, asherah_request *request, uint8_t *out, size_t out_cap);
+
+#define ASHERAH_ANSWER_VALUE 1 /* data: a key, or a key record */
+#define ASHERAH_ANSWER_NOTHING 2 /* there is no such row; or, to a store, there was one */
+#define ASHERAH_ANSWER_DONE 3 /* the row is stored */
+#define ASHERAH_ANSWER_FAILED 4 /* the function failed; data: its message */
+#define ASHERAH_ANSWER_MISFIT 5 /* what the function returned is no result; data: the whole message of the error */
+#define ASHERAH_ANSWER_PROMISE 6 /* no answer yet: it comes when the thread is free */
+
+/* Answers a request; one that nobody waits for any more is ignored. thrown: any number, for asherah_error; 0 but with
+ * ASHERAH_ANSWER_FAILED. 0, or -1 with error. */
+int32_t asherah_request_answer(uint64_t env, uint64_t request, int32_t outcome, uint8_t *data, size_t data_len,
+                               uint64_t thrown, asherah_error *error);
 
 /* Counts that tests and diagnostics read, as JSON text written to out; length, or -needed. factory 0: the whole process. */
 int64_t asherah_stats(uint64_t factory, uint8_t *out, size_t out_cap);

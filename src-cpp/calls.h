@@ -51,10 +51,15 @@ napi_value CreateSchema(napi_env env, napi_callback_info info);
 napi_value NewCall(napi_env env, napi_callback_info info);
 napi_value CancelCall(napi_env env, napi_callback_info info);
 
+// serving.cc
+napi_value Answer(napi_env env, napi_callback_info info);
+
 /** The functions of asherah_host. */
 void OnJobDone(asherah_job *job);
 void OnWarning(uint64_t env, uint64_t factory, char *code, char *message);
 void OnWake(uint64_t env, uint64_t listener);
+void OnRequested(uint64_t env);
+void OnSyncDone(asherah_job *job);
 
 /** One call from JavaScript. Missing arguments are `undefined`. */
 template <size_t N>

@@ -130,6 +130,7 @@ void Environment::Close() {
     registry.by_id.erase(id_);
   }
   on_warning.clear();
+  on_request.clear();
   on_events.clear();
   static_instance.Reset();
   allocate_buffer_.Reset();

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include <atomic>
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <unordered_map>
@@ -68,6 +69,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   /** What openFactory was given to call, by factory. */
   std::unordered_map<uint64_t, Napi::FunctionReference> on_warning;
+  /** What openFactory was given to answer requests, by factory. */
+  std::unordered_map<uint64_t, Napi::FunctionReference> on_request;
   /** What openListener was given to call, by listener. */
   std::unordered_map<uint64_t, Napi::FunctionReference> on_events;
 
@@ -76,6 +79,14 @@ class Environment : public std::enable_shared_from_this<Environment> {
   /** What getStatic returned last, and of which factory; 0: nothing yet. */
   Napi::ObjectReference static_instance;
   uint64_t static_factory = 0;
+
+  /** What wakes a synchronous call that serves requests while it waits (serving.cc). From any thread. */
+  struct Serving {
+    std::mutex mutex;
+    std::condition_variable change;
+    bool requested = false;  // under mutex; and whether each SyncJob is done
+  };
+  Serving serving;
 
  private:
   Environment(napi_env env, uint64_t id) : env_(env), id_(id) {}

@@ -16,6 +16,10 @@ napi_value NewError(napi_env env, const asherah_error &error) {
       napi_create_error(env, nullptr, text, &cause) == napi_ok) {
     (void)napi_set_named_property(env, result, "cause", cause);
   }
+  napi_value thrown;
+  if (error.thrown != 0 && napi_create_double(env, static_cast<double>(error.thrown), &thrown) == napi_ok) {
+    (void)napi_set_named_property(env, result, "thrown", thrown);
+  }
   return result;
 }
 
@@ -33,6 +37,7 @@ napi_value ThrowInvalidArgument(napi_env env, const char *message) {
 napi_value ThrowNodeApiFailed(napi_env env, const char *what) {
   asherah_error error;
   error.cause[0] = '\0';
+  error.thrown = 0;
   (void)snprintf(error.code, sizeof error.code, "ERR_ASHERAH_INTERNAL");
   (void)snprintf(error.message, sizeof error.message,
                  "%s failed in the JavaScript engine. The process may be out of memory.", what);
@@ -41,6 +46,7 @@ napi_value ThrowNodeApiFailed(napi_env env, const char *what) {
 
 void FillTooLarge(asherah_error &error, const char *what, unsigned long long bytes) {
   error.cause[0] = '\0';
+  error.thrown = 0;
   (void)snprintf(error.code, sizeof error.code, "ERR_ASHERAH_TOO_LARGE");
   (void)snprintf(error.message, sizeof error.message,
                  "%s: %llu bytes did not fit into memory. Encrypt large data in parts.", what, bytes);

@@ -38,7 +38,10 @@ class Warning final : public Event {
 class NoMoreWarnings final : public Event {
  public:
   explicit NoMoreWarnings(uint64_t factory) : factory_(factory) {}
-  void Deliver(Environment &environment) override { environment.on_warning.erase(factory_); }
+  void Deliver(Environment &environment) override {
+    environment.on_warning.erase(factory_);
+    environment.on_request.erase(factory_);
+  }
 
  private:
   const uint64_t factory_;
@@ -66,7 +69,7 @@ void CallBack(napi_env env, const Napi::FunctionReference &function, size_t coun
 }
 
 napi_value OpenFactory(napi_env env, napi_callback_info info) {
-  Call<3> call(env, info);
+  Call<4> call(env, info);
   if (!call) return nullptr;
   if (const asherah_error *error = StartEngine()) return Throw(env, *error);
   Environment &environment = call.environment();
@@ -86,6 +89,13 @@ napi_value OpenFactory(napi_env env, napi_callback_info info) {
   if (type != napi_function) return ThrowInvalidArgument(env, "onWarning: expected a function.");
   Napi::FunctionReference on_warning = Napi::Persistent(Napi::Function(env, call[2]));
   if (on_warning.IsEmpty()) return nullptr;
+  Napi::FunctionReference on_request;
+  if (napi_typeof(env, call[3], &type) != napi_ok) return ThrowNodeApiFailed(env, "napi_typeof");
+  if (type == napi_function) on_request = Napi::Persistent(Napi::Function(env, call[3]));
+  if (type != napi_undefined && type != napi_function) {
+    return ThrowInvalidArgument(env, "onRequest: expected a function or undefined.");
+  }
+  if (type == napi_function && on_request.IsEmpty()) return nullptr;
 
   asherah_error error;
   uint64_t factory = asherah_factory_open(environment.id(), config.data(), config.size(), master_key.data(),
@@ -97,6 +107,7 @@ napi_value OpenFactory(napi_env env, napi_callback_info info) {
     return nullptr;
   }
   environment.on_warning[factory] = std::move(on_warning);
+  if (type == napi_function) environment.on_request[factory] = std::move(on_request);
   return handle;
 }
 

@@ -8,6 +8,7 @@
 #include "bytes.h"
 #include "calls.h"
 #include "errors.h"
+#include "serving.h"
 
 namespace asherah {
 namespace {
@@ -31,8 +32,11 @@ napi_value RunEncrypt(napi_env env, napi_callback_info info, int32_t flags) {
   asherah_error error;
   int64_t result = record.Run(asherah_encrypt, session, flags, data, error);
   if (result == ASHERAH_FAILED) return Throw(env, error);
-  if (result == ASHERAH_COLD) return Undefined(env);
-  return RecordToString(env, record.data(), result);
+  if (result != ASHERAH_COLD) return RecordToString(env, record.data(), result);
+  if (flags == ASHERAH_HOT_ONLY) return Undefined(env);
+  ServedCall served(call.environment());
+  if (!served.Run(ASHERAH_OP_ENCRYPT, session, data)) return nullptr;
+  return RecordToString(env, served.data(), served.result());
 }
 
 /** Turns a plaintext into the value of the call. */
@@ -52,8 +56,13 @@ napi_value RunDecrypt(napi_env env, napi_callback_info info, int32_t flags, ToVa
   asherah_error error;
   int64_t result = plaintext.Run(asherah_decrypt, session, flags, record, error);
   if (result == ASHERAH_FAILED) return Throw(env, error);
-  if (result == ASHERAH_COLD) return Undefined(env);
-  return to_value(call.environment(), plaintext.data(), static_cast<size_t>(result), call[2]);
+  if (result != ASHERAH_COLD) {
+    return to_value(call.environment(), plaintext.data(), static_cast<size_t>(result), call[2]);
+  }
+  if (flags == ASHERAH_HOT_ONLY) return Undefined(env);
+  ServedCall served(call.environment());
+  if (!served.Run(ASHERAH_OP_DECRYPT, session, record)) return nullptr;
+  return to_value(call.environment(), served.data(), static_cast<size_t>(served.result()), call[2]);
 }
 
 /** Asked for at each call, when nothing can come between: JavaScript may detach an array at any other time. */

@@ -140,6 +140,7 @@ describe('errors', () => {
 
   /** What needs a damaged or locked disk, and is reached where that is made. */
   const elsewhere = {
+    ERR_ASHERAH_WOULD_BLOCK: 'test/providers.test.js',
     ERR_ASHERAH_NOT_SET_UP: 'test/fixtures/module-level.js',
     ERR_ASHERAH_ALREADY_SET_UP: 'test/fixtures/module-level.js',
     ERR_ASHERAH_METASTORE_BUSY: 'test/faults.test.js',

@@ -20,6 +20,8 @@ describe('the functions of the addon', function () {
 
   it('end calls that are cancelled, and no others', () => passes(fixture, 'cancellation'));
 
+  it('hand requests to whom they are for, and take only answers that fit', () => passes(fixture, 'requests'));
+
   it('know a handle that is stale or invented', () => passes(fixture, 'stale handles'));
 
   it('work where the file is loaded more than once', () => passes(fixture, 'loaded twice'));

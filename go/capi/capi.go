@@ -16,7 +16,6 @@ static inline void host_warning(asherah_host *h, uint64_t env, uint64_t factory,
 import "C"
 
 import (
-	"context"
 	"errors"
 	"sync"
 	"unicode/utf8"
@@ -26,14 +25,16 @@ import (
 	"asherah-napi/envelope"
 	"asherah-napi/fault"
 	"asherah-napi/observe"
+	"asherah-napi/provider"
 )
 
 type factory struct {
 	env         uint64
 	number      uint64 // set once, before anybody hears of it
 	envelope    *envelope.Factory
-	credentials Credentials // nil: none come from JavaScript
-	sqliteFile  string      // "": none
+	credentials Credentials      // nil: none come from JavaScript
+	provider    *provider.Client // nil: neither KMS nor metastore is one of JavaScript
+	sqliteFile  string           // "": none
 	sink        *observe.Sink
 	describe    string // for logs
 
@@ -91,6 +92,10 @@ func setError(e *C.asherah_error, err error) {
 	put(e.code[:], string(fault.CodeOf(err)))
 	put(e.message[:], err.Error())
 	put(e.cause[:], causeOf(err))
+	e.thrown = 0
+	if t := (*provider.Thrown)(nil); errors.As(err, &t) {
+		e.thrown = C.uint64_t(t.Number)
+	}
 }
 
 // causeOf is what others said: the first error in the chain that is none of ours.
@@ -147,10 +152,14 @@ func openFactory(env uint64, text, masterKey []byte) (uint64, error) {
 		tell(string(code), message)
 		f.sink.Log(observe.Warn, targetOf(code), code, message)
 	}
+	if config.KMS.Type == "provider" || config.Metastore.Type == "provider" {
+		f.provider = provider.NewClient(desks.of(env))
+	}
 	opened, err := openParts(config, Surroundings{
 		MasterKey:       masterKey,
 		Warn:            warn,
 		Sink:            f.sink,
+		Provider:        f.provider,
 		WantCredentials: func() { tell(C.ASHERAH_WANTS_CREDENTIALS, "") },
 	})
 	if err != nil {
@@ -165,6 +174,9 @@ func openFactory(env uint64, text, masterKey []byte) (uint64, error) {
 		f.sqliteFile = sqliteFiles.add(config.Metastore.Path)
 	}
 	f.number = factories.add(f)
+	if f.provider != nil {
+		f.provider.SetFactory(f.number)
+	}
 	known(f.number)
 	if f.number == 0 {
 		f.close()
@@ -262,6 +274,7 @@ func closeEnv(env uint64) {
 		}
 		f.closeSessionsOf(env)
 	}
+	desks.close(env)
 }
 
 // closeSessionsOf closes the sessions that an environment leaves open in a factory which outlives it.
@@ -339,7 +352,8 @@ func asherah_encrypt(number C.uint64_t, flags C.int32_t, in *C.uint8_t, inLen C.
 	if room := s.RecordRoom(int(inLen)); room > int(outCap) {
 		return C.int64_t(-room)
 	}
-	size, err := s.Encrypt(context.Background(), s.cold(flags), bytesOf(in, inLen), bytesOf(out, outCap))
+	ctx, cold := s.terms(flags)
+	size, err := s.Encrypt(ctx, cold, bytesOf(in, inLen), bytesOf(out, outCap))
 	if err != nil {
 		return failed(e, err)
 	}
@@ -360,7 +374,8 @@ func asherah_decrypt(number C.uint64_t, flags C.int32_t, in *C.uint8_t, inLen C.
 	if !ok {
 		return failed(e, errClosedSession)
 	}
-	size, err := s.Decrypt(context.Background(), s.cold(flags), bytesOf(in, inLen), bytesOf(out, outCap))
+	ctx, cold := s.terms(flags)
+	size, err := s.Decrypt(ctx, cold, bytesOf(in, inLen), bytesOf(out, outCap))
 	if err != nil {
 		return failed(e, err)
 	}

@@ -38,7 +38,7 @@ type Config struct {
 
 // KMSConfig names the KMS, with the options of the one it is.
 type KMSConfig struct {
-	Type string // static or aws
+	Type string // static, aws or provider
 
 	// aws
 	Regions           []KMSRegion // the preferred one first
@@ -55,7 +55,7 @@ type KMSRegion struct {
 
 // MetastoreConfig names the metastore, with the options of the one it is.
 type MetastoreConfig struct {
-	Type string // memory, sqlite, dynamodb, mysql or postgres
+	Type string // memory, sqlite, dynamodb, mysql, postgres or provider
 
 	// sqlite
 	Path          string

@@ -8,6 +8,7 @@ package capi
 import "C"
 
 import (
+	"context"
 	"encoding/json"
 	"time"
 
@@ -63,15 +64,17 @@ func (s *session) waitsInVain() bool {
 	return s.factory.credentials != nil && !s.factory.credentials.Ready()
 }
 
-// cold is the error of a synchronous call that would have to ask a server; nil: it may.
-func (s *session) cold(flags C.int32_t) error {
+// terms are those of a synchronous call: its context, and the error if it would have to ask a server; nil: it may.
+func (s *session) terms(flags C.int32_t) (ctx context.Context, cold error) {
 	switch {
 	case flags&C.ASHERAH_HOT_ONLY != 0:
-		return envelope.ErrCold
+		return context.Background(), envelope.ErrCold
 	case s.waitsInVain():
-		return errNoCredentials
+		return context.Background(), errNoCredentials
+	case s.factory.provider != nil: // then asherah_submit_sync is the call
+		return firstTry, envelope.ErrCold
 	}
-	return nil
+	return context.Background(), nil
 }
 
 var errNoCredentials = fault.New(fault.KMS, "awsCredentials: expected credentials, got none so far, and a synchronous call can't wait for the function that provides them. "+

@@ -7,6 +7,7 @@ import (
 	"asherah-napi/kms"
 	"asherah-napi/metastore"
 	"asherah-napi/observe"
+	"asherah-napi/provider"
 )
 
 // OpenFunc makes what a configuration names. Each addon's main package hands in its own: that is all that core and cloud
@@ -18,7 +19,8 @@ type Surroundings struct {
 	MasterKey       []byte // valid during the call
 	Warn            func(code fault.Code, message string)
 	Sink            *observe.Sink
-	WantCredentials func() // asks JavaScript for credentials; does not block
+	Provider        *provider.Client // the KMS or the metastore is one of JavaScript; otherwise nil
+	WantCredentials func()           // asks JavaScript for credentials; does not block
 }
 
 // Opened are the parts of a factory, which it owns.

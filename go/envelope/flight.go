@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"asherah-napi/fault"
+	"asherah-napi/waiting"
 )
 
 // flights let any number of callers wait for one load of a key. Not x/sync/singleflight: the key is handed over with a
@@ -19,6 +20,7 @@ type flights struct {
 
 type flight struct {
 	done    chan struct{}
+	waiter  waiting.Waiter
 	waiters int  // who will get a reference
 	landed  bool // key and err are set, the references handed over
 	key     *key
@@ -48,9 +50,14 @@ func (f *flights) wait(ctx context.Context, name string, load func(context.Conte
 	case first:
 		go f.run(ctx, name, fl, load)
 	}
+	vain, arrived := waiting.ForLoad(ctx, &fl.waiter)
+	defer arrived()
 	select {
 	case <-fl.done:
 		return fl.key, fl.err
+	case <-vain:
+		f.leave(fl)
+		return nil, wouldBlock(ctx)
 	case <-ctx.Done():
 		f.leave(fl)
 		return nil, f.f.tooLate(ctx.Err())
@@ -77,7 +84,7 @@ func (f *flights) join(name string, waiters int) (fl *flight, first bool) {
 // run loads for all who wait. Of the first of them it has the deadline alone: others may wait on when he is cancelled.
 func (f *flights) run(first context.Context, name string, fl *flight, load func(context.Context) (*key, error)) {
 	ctx, done := f.f.loadContext(first)
-	key, err := recovered(ctx, load)
+	key, err := recovered(waiting.With(ctx, &fl.waiter), load)
 	done()
 	f.mu.Lock()
 	delete(f.current, name)
@@ -92,6 +99,17 @@ func (f *flights) run(first context.Context, name string, fl *flight, load func(
 	if key != nil {
 		key.release()
 	}
+}
+
+// wouldBlock is the error of a synchronous call that waited in vain.
+func wouldBlock(ctx context.Context) error {
+	function, isPromise := waiting.Why(ctx)
+	got := "a synchronous call from inside of it"
+	if isPromise {
+		got = "a promise"
+	}
+	return fault.New(fault.WouldBlock, "%s: expected a result at once, for a synchronous call, got %s. "+
+		"Use the asynchronous method, or await one of this partition first, which brings its keys into memory.", function, got)
 }
 
 // leave gives up the caller's reference, handed over or still to be.

@@ -72,7 +72,7 @@ func (l *level) latest(ctx context.Context, id string) (*key, error) {
 		if k == nil {
 			return l.flights.wait(ctx, "latest "+id, func(ctx context.Context) (*key, error) { return l.loadLatest(ctx, id) })
 		}
-		if l.f.tend(l, k, now) || waited { // one wait is all that anybody owes to a metastore
+		if l.f.tend(ctx, l, k, now) || waited { // one wait is all that anybody owes to a metastore
 			if l.f.valid(k, now) { // still, see keyForEncrypt
 				return k, nil
 			}

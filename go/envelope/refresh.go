@@ -9,12 +9,15 @@ import (
 	"time"
 
 	"asherah-napi/fault"
+	"asherah-napi/waiting"
 )
 
 // The one rule of staleness. A key older than the check interval is refreshed in the background by whoever uses it first,
 // while everybody goes on with it; after twice the interval a call waits for the refresh. So a revocation is seen within
 // two intervals. Where the metastore can't be reached, keys go on being used until they expire, with a warning for each
 // refresh that failed; MaxKeyStaleness makes that an error after a time.
+// A synchronous call whose keys come from JavaScript waits after once the interval: nobody serves the background while its
+// thread is held up. Where it would wait for a promise, it goes on as if the metastore could not be reached.
 // (The Go library reloads inline, under the lock that every encryption takes.)
 
 // valid says whether k may be used for encryption.
@@ -30,11 +33,11 @@ func (f *Factory) tooStale(k *key, now moment) bool {
 }
 
 // tend starts the refreshes of k, a key of level l, and of its system key that are due. False: the caller must wait for one.
-func (f *Factory) tend(l *level, k *key, now moment) bool {
+func (f *Factory) tend(ctx context.Context, l *level, k *key, now moment) bool {
 	// Read before the refreshes begin: one that ends meanwhile would make k look fresh to a caller who checked it before.
-	wait := k.waitAt.Load()
+	wait := k.waitFrom(ctx)
 	if k.parent != nil {
-		wait = min(wait, k.parent.waitAt.Load())
+		wait = min(wait, k.parent.waitFrom(ctx))
 	}
 	if now.mono >= k.staleAt.Load() {
 		l.flights.start("latest "+k.id, func(ctx context.Context) (*key, error) { return l.loadLatest(ctx, k.id) })
@@ -49,14 +52,22 @@ func (f *Factory) tend(l *level, k *key, now moment) bool {
 
 // awaitRefresh waits for the refreshes that tend said must be waited for. Their outcome is in the keys.
 func (f *Factory) awaitRefresh(ctx context.Context, l *level, k *key, now moment) {
-	if now.mono >= k.waitAt.Load() {
+	if now.mono >= k.waitFrom(ctx) {
 		if fresh, err := l.flights.wait(ctx, "latest "+k.id, func(ctx context.Context) (*key, error) { return l.loadLatest(ctx, k.id) }); err == nil {
 			fresh.release()
 		}
 	}
-	if p := k.parent; p != nil && now.mono >= p.waitAt.Load() {
+	if p := k.parent; p != nil && now.mono >= p.waitFrom(ctx) {
 		_, _ = f.system.flights.wait(ctx, refreshName(p), func(ctx context.Context) (*key, error) { return nil, f.system.refreshExact(ctx, p) })
 	}
+}
+
+// waitFrom is when a call must wait for a refresh.
+func (k *key) waitFrom(ctx context.Context) int64 {
+	if waiting.InCall(ctx) {
+		return k.staleAt.Load()
+	}
+	return k.waitAt.Load()
 }
 
 func refreshName(k *key) string { return "refresh " + strconv.FormatInt(k.created, 10) + " " + k.id }

@@ -3,6 +3,7 @@
 package envelope
 
 import (
+	"bytes"
 	"context"
 
 	"asherah-napi/aesgcm"
@@ -49,13 +50,19 @@ func (f *Factory) roundTrip(ctx context.Context) error {
 	}
 	defer slot.Free()
 	defer aesgcm.ClearRegisters()
-	raw := slot.Scratch()[:aesgcm.KeySize]
+	raw, again := slot.Scratch()[:aesgcm.KeySize], slot.Scratch()[aesgcm.KeySize:][:aesgcm.KeySize]
 	aesgcm.Random(raw)
 	encrypted, err := f.kms.EncryptKey(ctx, raw)
 	if err != nil {
 		return err
 	}
-	return f.kms.DecryptKey(ctx, encrypted, raw)
+	if err := f.kms.DecryptKey(ctx, encrypted, again); err != nil {
+		return err
+	}
+	if !bytes.Equal(raw, again) {
+		return fault.New(fault.KMS, "it decrypts another key than it encrypted")
+	}
+	return nil
 }
 
 func (f *Factory) verifyMetastore(ctx context.Context) []check.Result {

@@ -117,7 +117,7 @@ func (s *Session) keyForEncrypt(ctx context.Context, now moment, cold error, wat
 		found = observe.CacheStale
 	}
 	// valid last: a refresh that ends meanwhile notes a revocation first and freshness second
-	if k != nil && (found == observe.CacheHit || s.f.tend(&s.f.intermediate, k, now)) && s.f.valid(k, now) && k.acquire() {
+	if k != nil && (found == observe.CacheHit || s.f.tend(ctx, &s.f.intermediate, k, now)) && s.f.valid(k, now) && k.acquire() {
 		if watched {
 			s.f.Sink.Count(found, observe.IntermediateKeys)
 		}

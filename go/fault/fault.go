@@ -27,6 +27,7 @@ const (
 	MetastoreReadOnly    Code = "ERR_ASHERAH_METASTORE_READ_ONLY"
 	MetastoreFull        Code = "ERR_ASHERAH_METASTORE_FULL"
 	KMS                  Code = "ERR_ASHERAH_KMS"
+	WouldBlock           Code = "ERR_ASHERAH_WOULD_BLOCK"
 	KeyStale             Code = "ERR_ASHERAH_KEY_STALE"
 	LockedMemory         Code = "ERR_ASHERAH_LOCKED_MEMORY"
 	Internal             Code = "ERR_ASHERAH_INTERNAL"

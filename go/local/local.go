@@ -12,19 +12,24 @@ import (
 	"asherah-napi/lockedmem"
 	"asherah-napi/metastore"
 	"asherah-napi/metastore/sqlite"
+	"asherah-napi/provider"
 )
 
 // Open makes what the configuration names.
 func Open(c *capi.Config, around capi.Surroundings) (capi.Opened, error) {
 	return capi.OpenBoth(
 		func() (kms.KMS, error) { return KMS(c, around) },
-		func() (metastore.Metastore, error) { return Metastore(c) },
+		func() (metastore.Metastore, error) { return Metastore(c, around) },
 	)
 }
 
 // KMS makes the KMS that the configuration names.
 func KMS(c *capi.Config, around capi.Surroundings) (kms.KMS, error) {
-	if c.KMS.Type != "static" {
+	switch c.KMS.Type {
+	case "static":
+	case "provider":
+		return kms.Observed(provider.KMS{Client: around.Provider}, "provider", around.Sink), nil
+	default:
 		return nil, fault.New(fault.InvalidConfig, "kms: this addon has no %q", c.KMS.Type)
 	}
 	slot, err := lockedmem.Get(c.LockedMemory == "require")
@@ -39,10 +44,12 @@ func KMS(c *capi.Config, around capi.Surroundings) (kms.KMS, error) {
 }
 
 // Metastore makes the metastore that the configuration names.
-func Metastore(c *capi.Config) (metastore.Metastore, error) {
+func Metastore(c *capi.Config, around capi.Surroundings) (metastore.Metastore, error) {
 	switch c.Metastore.Type {
 	case "memory":
 		return metastore.NewMemory(), nil
+	case "provider":
+		return provider.Metastore{Client: around.Provider}, nil
 	case "sqlite":
 		return sqlite.New(c.Metastore.Path, time.Duration(c.Metastore.BusyTimeoutMs)*time.Millisecond)
 	default:

@@ -92,7 +92,7 @@ func newMetastore(c *capi.Config, around capi.Surroundings, source awsconfig.Sou
 			Table: m.Table, Region: m.Region, SigningRegion: m.SigningRegion, Endpoint: m.Endpoint,
 		}, source))
 	default:
-		return local.Metastore(c)
+		return local.Metastore(c, around)
 	}
 }
 
