@@ -159,7 +159,9 @@ async function turns() {
     }
     await all;
     const took = performance.now() - began;
-    console.log(`${count} of ${size} KB: ${ms(took)}, of it to submit ${ms(submitted)}; longest without a turn ${ms(longest)}`);
+    console.log(
+      `${count} of ${size} KB: ${ms(took)}, of it to submit ${ms(submitted)}; longest without a turn ${ms(longest)}`,
+    );
   }
   factory.close();
 }
