@@ -13,7 +13,19 @@ import { missingTools } from './tools.mjs';
 const root = resolve(fileURLToPath(import.meta.url), '../..');
 const tree = 'build/debug'; // node-gyp-build looks for build/Debug/ below it
 // Not those that load the addon from elsewhere: of packaging, of failing to load.
-const FILES = ['abuse', 'async', 'at-exit', 'gc', 'inputs', 'native-contract', 'session', 'worker-threads'];
+const FILES = [
+  'abuse',
+  'async',
+  'at-exit',
+  'gc',
+  'inputs',
+  'native-contract',
+  'providers',
+  'providers-interleaving',
+  'providers-threads',
+  'session',
+  'worker-threads',
+];
 const [command, ...rest] = process.argv.slice(2);
 
 function stop(line) {
