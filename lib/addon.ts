@@ -38,8 +38,12 @@ export interface Addon {
   encrypt(session: number, data: string | Uint8Array): string;
   /** The record if all keys are at hand, else `undefined` and nothing was done. */
   encryptHot(session: number, data: string | Uint8Array): string | undefined;
-  /** The input is copied before the call returns. */
-  encryptAsync(session: number, data: string | Uint8Array): Promise<string>;
+  /**
+   * The input is copied before the call returns.
+   *
+   * @param call by which {@link cancelCall} may end it: then it gives `undefined`. Costs more than a call without
+   */
+  encryptAsync(session: number, data: string | Uint8Array, call?: number): Promise<string | undefined>;
 
   /**
    * A number n: the plaintext is the first n bytes of `destination`, which the caller copies and wipes. One that is
@@ -47,10 +51,15 @@ export interface Addon {
    */
   decrypt(session: number, record: string | Uint8Array, destination: Uint8Array): number | Buffer;
   decryptHot(session: number, record: string | Uint8Array, destination: Uint8Array): number | Buffer | undefined;
-  decryptAsync(session: number, record: string | Uint8Array): Promise<Buffer>;
+  decryptAsync(session: number, record: string | Uint8Array, call?: number): Promise<Buffer | undefined>;
 
   /** A string if the plaintext is ASCII; otherwise its bytes, for the caller to decode (and then wipe). */
   decryptString(session: number, record: string | Uint8Array): string | Buffer;
+
+  /** A number for one asynchronous call, which no other call of this thread has had. */
+  newCall(): number;
+  /** Ends a call of this thread that waits; one that computes goes on to its end, and of others nothing is known any more. */
+  cancelCall(call: number): void;
 
   /**
    * Answers a request; one that nobody waits for any more is ignored.

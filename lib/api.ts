@@ -2,6 +2,7 @@
 
 // All that the package exports, under all names: camelCase as in `asherah` 4, snake_case as in `asherah` 3.
 
+export type { CallOptions } from './cancellation.js';
 export type { AsherahConfig, AsherahConfigCompat } from './compat-options.js';
 export {
   clearPlaintext,

@@ -9,6 +9,7 @@ export type {
   AsherahWarningCode,
   AwsCredentials,
   AwsCredentialsFunction,
+  CallOptions,
   Data,
   DataRowRecord,
   LoadCloudOptions,

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 import { type Addon, loadAddon, presentAddons } from './addon.js';
+import type { CallOptions } from './cancellation.js';
 import type { AsherahConfig } from './compat-options.js';
 import { checkConfig } from './config.js';
 import { Engine, openEngine } from './engine.js';
@@ -75,9 +76,13 @@ export function encrypt(partitionId: string, data: Data): string {
   return call(partitionId, operations.encrypt, data);
 }
 
-/** As {@link encrypt}, without blocking the thread. Rejects, and never throws. */
-export async function encryptAsync(partitionId: string, data: Data): Promise<string> {
-  return callAsync(partitionId, operations.encryptAsync, data);
+/**
+ * As {@link encrypt}, without blocking the thread. Rejects, and never throws.
+ *
+ * @param options as for {@link Session.encryptAsync}; what is no object is ignored, as in the older packages
+ */
+export async function encryptAsync(partitionId: string, data: Data, options?: CallOptions): Promise<string> {
+  return callAsync(partitionId, operations.encryptAsync, data, options);
 }
 
 /** The same as {@link encrypt}. */
@@ -95,9 +100,13 @@ export function decrypt(partitionId: string, dataRowRecord: DataRowRecord): Buff
   return call(partitionId, operations.decrypt, dataRowRecord);
 }
 
-/** As {@link decrypt}, without blocking the thread. Rejects, and never throws. */
-export async function decryptAsync(partitionId: string, dataRowRecord: DataRowRecord): Promise<Buffer> {
-  return callAsync(partitionId, operations.decryptAsync, dataRowRecord);
+/** As {@link decrypt}, without blocking the thread. Rejects, and never throws; `options` as for {@link encryptAsync}. */
+export async function decryptAsync(
+  partitionId: string,
+  dataRowRecord: DataRowRecord,
+  options?: CallOptions,
+): Promise<Buffer> {
+  return callAsync(partitionId, operations.decryptAsync, dataRowRecord, options);
 }
 
 /** As {@link decrypt}, for data that was a string: other bytes are `ERR_ASHERAH_NOT_UTF8`. */
@@ -105,9 +114,13 @@ export function decryptString(partitionId: string, dataRowRecord: DataRowRecord)
   return call(partitionId, operations.decryptString, dataRowRecord);
 }
 
-/** As {@link decryptString}, without blocking the thread. Rejects, and never throws. */
-export async function decryptStringAsync(partitionId: string, dataRowRecord: DataRowRecord): Promise<string> {
-  return callAsync(partitionId, operations.decryptStringAsync, dataRowRecord);
+/** As {@link decryptString}, without blocking the thread. Rejects, and never throws; `options` as for {@link encryptAsync}. */
+export async function decryptStringAsync(
+  partitionId: string,
+  dataRowRecord: DataRowRecord,
+  options?: CallOptions,
+): Promise<string> {
+  return callAsync(partitionId, operations.decryptStringAsync, dataRowRecord, options);
 }
 
 function call<Input, Result>(
@@ -132,15 +145,18 @@ function call<Input, Result>(
 
 async function callAsync<Input, Result>(
   partition: string,
-  operation: (native: NativeSession, input: Input) => Promise<Result>,
+  operation: (native: NativeSession, input: Input, options: CallOptions | undefined) => Promise<Result>,
   input: Input,
+  options: CallOptions | undefined,
 ): Promise<Result> {
+  // The older packages ignore further arguments, as `array.map(…)` passes them: so only an object is taken for options.
+  const checked = typeof options === 'object' && options !== null ? options : undefined;
   for (;;) {
     const engine = instance();
     try {
       const native = engine.acquire(partition);
       try {
-        return await operation(native, input);
+        return await operation(native, input, checked);
       } finally {
         engine.release(native);
       }

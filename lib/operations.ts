@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 import { isUtf8 } from 'node:buffer';
 import type { Addon } from './addon.js';
+import { type CallOptions, checkSignal, untilAborted } from './cancellation.js';
 import { AsherahError, fromNative } from './errors.js';
 import { type Data, type DataRowRecord, toData, toRecord } from './input.js';
 import type { NativeSession } from './session-cache.js';
@@ -24,13 +25,15 @@ export function encrypt(native: NativeSession, data: Data): string {
   }
 }
 
-export function encryptAsync(native: NativeSession, data: Data): Promise<string> {
+export function encryptAsync(native: NativeSession, data: Data, options?: CallOptions): Promise<string> {
+  const signal = options === undefined ? undefined : checkSignal(options);
   const { engine, handle } = native;
   const input = toData(data, engine.idLength(native));
   return inBackground(
     native,
     input.length <= inlineLimit ? () => engine.addon.encryptHot(handle, input) : undefined,
-    () => engine.addon.encryptAsync(handle, input),
+    (call) => engine.addon.encryptAsync(handle, input, call),
+    signal,
   );
 }
 
@@ -43,13 +46,15 @@ export function decrypt(native: NativeSession, record: DataRowRecord): Buffer {
   }
 }
 
-export function decryptAsync(native: NativeSession, record: DataRowRecord): Promise<Buffer> {
+export function decryptAsync(native: NativeSession, record: DataRowRecord, options?: CallOptions): Promise<Buffer> {
+  const signal = options === undefined ? undefined : checkSignal(options);
   const { engine, handle } = native;
   const input = toRecord(record);
   return inBackground(
     native,
     input.length <= inlineLimit ? () => decryptHot(engine.addon, handle, input) : undefined,
-    () => engine.addon.decryptAsync(handle, input),
+    (call) => engine.addon.decryptAsync(handle, input, call),
+    signal,
   );
 }
 
@@ -64,25 +69,33 @@ export function decryptString(native: NativeSession, record: DataRowRecord): str
   return typeof data === 'string' ? data : toUtf8(data);
 }
 
-export async function decryptStringAsync(native: NativeSession, record: DataRowRecord): Promise<string> {
-  return toUtf8(await decryptAsync(native, record));
+export async function decryptStringAsync(
+  native: NativeSession,
+  record: DataRowRecord,
+  options?: CallOptions,
+): Promise<string> {
+  return toUtf8(await decryptAsync(native, record, options));
 }
 
 /** `async`, so that V8 adds the waiting functions of the caller to an error's stack. */
 async function inBackground<T>(
   native: NativeSession,
   hot: (() => T | undefined) | undefined,
-  cold: () => Promise<T>,
+  cold: (call?: number) => Promise<T | undefined>,
+  signal: AbortSignal | undefined,
 ): Promise<T> {
   // A user, so that neither close() nor garbage collection ends the native session under the call.
   native.users++;
+  let result: T | undefined;
   try {
-    return hot?.() ?? (await cold());
+    result = hot?.() ?? (await (signal === undefined ? cold() : untilAborted(signal, native.engine.addon, cold)));
   } catch (error) {
     throw fromNative(error);
   } finally {
     native.engine.release(native);
   }
+  if (result === undefined) throw signal?.reason;
+  return result;
 }
 
 function decryptHot(addon: Addon, handle: number, record: string | Uint8Array): Buffer | undefined {

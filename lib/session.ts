@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
+import type { CallOptions } from './cancellation.js';
 import { asyncDispose, dispose } from './dispose.js';
 import { closed, unexpected, wrongReceiver } from './errors.js';
 import type { Data, DataRowRecord } from './input.js';
@@ -55,9 +56,9 @@ export class Session implements Disposable, AsyncDisposable {
     return operations.encrypt(open(this, 'encrypt'), data);
   }
 
-  /** As {@link encrypt}, without blocking the thread. */
-  async encryptAsync(data: Data): Promise<string> {
-    return operations.encryptAsync(open(this, 'encryptAsync'), data);
+  /** As {@link encrypt}, without blocking the thread. Rejects with `options.signal.reason` once that signal is aborted. */
+  async encryptAsync(data: Data, options?: CallOptions): Promise<string> {
+    return operations.encryptAsync(open(this, 'encryptAsync'), data, options);
   }
 
   /** The same as {@link encrypt}, under the name it has in `asherah` 4. */
@@ -66,8 +67,8 @@ export class Session implements Disposable, AsyncDisposable {
   }
 
   /** The same as {@link encryptAsync}. */
-  async encryptStringAsync(data: Data): Promise<string> {
-    return operations.encryptAsync(open(this, 'encryptStringAsync'), data);
+  async encryptStringAsync(data: Data, options?: CallOptions): Promise<string> {
+    return operations.encryptAsync(open(this, 'encryptStringAsync'), data, options);
   }
 
   /**
@@ -82,9 +83,9 @@ export class Session implements Disposable, AsyncDisposable {
     return operations.decrypt(open(this, 'decrypt'), record);
   }
 
-  /** As {@link decrypt}, without blocking the thread. */
-  async decryptAsync(record: DataRowRecord): Promise<Buffer> {
-    return operations.decryptAsync(open(this, 'decryptAsync'), record);
+  /** As {@link decrypt}, without blocking the thread; `options` as for {@link encryptAsync}. */
+  async decryptAsync(record: DataRowRecord, options?: CallOptions): Promise<Buffer> {
+    return operations.decryptAsync(open(this, 'decryptAsync'), record, options);
   }
 
   /**
@@ -96,9 +97,9 @@ export class Session implements Disposable, AsyncDisposable {
     return operations.decryptString(open(this, 'decryptString'), record);
   }
 
-  /** As {@link decryptString}, without blocking the thread. */
-  async decryptStringAsync(record: DataRowRecord): Promise<string> {
-    return operations.decryptStringAsync(open(this, 'decryptStringAsync'), record);
+  /** As {@link decryptString}, without blocking the thread; `options` as for {@link encryptAsync}. */
+  async decryptStringAsync(record: DataRowRecord, options?: CallOptions): Promise<string> {
+    return operations.decryptStringAsync(open(this, 'decryptStringAsync'), record, options);
   }
 
   /** Ends the use of this object; asynchronous calls in flight still finish. More calls of it do nothing. */

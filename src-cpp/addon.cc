@@ -65,6 +65,8 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
       function("decryptHot", DecryptHot),
       function("decryptAsync", DecryptAsync),
       function("decryptString", DecryptString),
+      function("newCall", NewCall),
+      function("cancelCall", CancelCall),
       function("answer", Answer),
       function("verify", Verify),
       function("createSchema", CreateSchema),

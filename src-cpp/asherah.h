@@ -28,6 +28,7 @@ typedef struct asherah_error {
 /* Nothing was done. With ASHERAH_HOT_ONLY: the call would have to do I/O. Without: it may need functions in JavaScript, and
  * asherah_submit_sync is the call to make. */
 #define ASHERAH_COLD (INT64_MIN + 1)
+#define ASHERAH_CANCELLED (INT64_MIN + 2) /* only of a job: asherah_cancel ended it */
 #define ASHERAH_NOT_ASCII ((int64_t)1 << 62) /* added to a record's length when it has bytes above 0x7f */
 
 /* flags of asherah_encrypt and asherah_decrypt */
@@ -42,12 +43,15 @@ typedef struct asherah_error {
  * it belongs to the engine, which fills in the second. out comes from malloc, whoever frees the job frees it. */
 typedef struct asherah_job {
   int32_t op;
+  uint64_t env; /* as in asherah_factory_open: whose call it is */
+  uint64_t call; /* names it for asherah_cancel among the calls of env; 0: it can't be cancelled */
   uint64_t handle; /* of the session, or of the factory */
   uint8_t *in;
   size_t in_len;
 
   uint8_t *out;
-  int64_t result; /* as from asherah_encrypt: a length or ASHERAH_FAILED */
+  int64_t result; /* as from asherah_encrypt: a length or ASHERAH_FAILED; or ASHERAH_CANCELLED */
+  int32_t has_turn; /* not 0: asherah_turn_end is to be called when the environment takes the result */
   asherah_error error;
 } asherah_job;
 
@@ -131,6 +135,11 @@ int64_t asherah_decrypt(uint64_t session, int32_t flags, uint8_t *in, size_t in_
 
 /* Starts job on a goroutine; its end is told by host.job_done, exactly once, always, even when the factory is closed. */
 void asherah_submit(asherah_job *job);
+/* Lets the next large call of an environment begin. Not owed by an environment that has ended. */
+void asherah_turn_end(uint64_t env);
+/* Ends a call under way that waits; one that computes goes on to its end. Its job is told as done, soon. Unknown calls are
+ * ignored. */
+void asherah_cancel(uint64_t env, uint64_t call);
 
 /* The same for a synchronous call of this environment, whose thread waits for host.sync_done, and takes and answers
  * requests meanwhile: the keys come from functions in JavaScript. It fails with ERR_ASHERAH_WOULD_BLOCK instead of waiting for

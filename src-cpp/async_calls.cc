@@ -11,6 +11,7 @@
 #include "bytes.h"
 #include "calls.h"
 #include "errors.h"
+#include "signals.h"
 
 namespace asherah {
 namespace {
@@ -20,6 +21,7 @@ class Job final : public Event, public asherah_job {
   Job(std::shared_ptr<Environment> owner, int32_t operation, uint64_t session_or_factory)
       : asherah_job(), environment(std::move(owner)) {
     op = operation;
+    env = environment->id();
     handle = session_or_factory;
   }
 
@@ -41,6 +43,10 @@ class Job final : public Event, public asherah_job {
 
   void Deliver(Environment &to) override {
     to.CallEnded();
+    if (has_turn != 0) {
+      PrepareThread();
+      asherah_turn_end(to.id());
+    }
     napi_env env = to.env();
     napi_value value = result == ASHERAH_FAILED ? nullptr : Value(to);
     // Statuses below: no promise can be settled any more once the environment ends.
@@ -58,6 +64,8 @@ class Job final : public Event, public asherah_job {
 
  private:
   napi_value Value(Environment &to) const {
+    napi_value undefined;
+    if (result == ASHERAH_CANCELLED && napi_get_undefined(to.env(), &undefined) == napi_ok) return undefined;
     if (op == ASHERAH_OP_ENCRYPT) return RecordToString(to.env(), out, result);
     if (op == ASHERAH_OP_DECRYPT) return to.NewBuffer(out, static_cast<size_t>(result));
     napi_value json;
@@ -68,6 +76,14 @@ class Job final : public Event, public asherah_job {
     return ThrowNodeApiFailed(to.env(), "napi_create_string_utf8");
   }
 };
+
+/** 0 where there is none. False with an exception pending. */
+bool ReadCall(napi_env env, napi_value value, uint64_t *call) {
+  napi_valuetype type;
+  *call = 0;
+  if (napi_typeof(env, value, &type) == napi_ok && type == napi_undefined) return true;
+  return ReadHandle(env, value, kExpectedCall, call);
+}
 
 napi_value Start(napi_env env, Environment &environment, std::unique_ptr<Job> job) {
   napi_value promise;
@@ -80,11 +96,11 @@ napi_value Start(napi_env env, Environment &environment, std::unique_ptr<Job> jo
 }
 
 napi_value Submit(napi_env env, napi_callback_info info, int32_t op) {
-  Call<2> call(env, info);
+  Call<3> call(env, info);
   if (!call) return nullptr;
   if (const asherah_error *error = StartEngine()) return Throw(env, *error);
-  uint64_t session;
-  if (!ReadHandle(env, call[0], kExpectedSession, &session)) return nullptr;
+  uint64_t session, number;
+  if (!ReadHandle(env, call[0], kExpectedSession, &session) || !ReadCall(env, call[2], &number)) return nullptr;
   Environment &environment = call.environment();
   ScratchLease scratch(environment);
   if (scratch.get() == nullptr) return ThrowTooLarge(env, "working memory", sizeof(Scratch));
@@ -96,6 +112,7 @@ napi_value Submit(napi_env env, napi_callback_info info, int32_t op) {
   if (!read) return nullptr;
   std::unique_ptr<Job> job(new (std::nothrow) Job(environment.shared_from_this(), op, session));
   if (!job || !job->CopyInput(input)) return ThrowTooLarge(env, encrypts ? "data" : "record", input.size());
+  job->call = number;
   return Start(env, environment, std::move(job));
 }
 
@@ -111,6 +128,20 @@ napi_value SubmitForFactory(napi_env env, napi_callback_info info, int32_t op) {
 }
 
 }  // namespace
+
+napi_value NewCall(napi_env env, napi_callback_info info) {
+  Call<1> call(env, info);
+  return call ? HandleToNumber(env, call.environment().NewCall()) : nullptr;
+}
+
+napi_value CancelCall(napi_env env, napi_callback_info info) {
+  Call<1> call(env, info);
+  uint64_t number;
+  if (!call || !ReadHandle(env, call[0], kExpectedCall, &number)) return nullptr;
+  PrepareThread();
+  asherah_cancel(call.environment().id(), number);
+  return nullptr;
+}
 
 napi_value Verify(napi_env env, napi_callback_info info) {
   return SubmitForFactory(env, info, ASHERAH_OP_VERIFY);

@@ -48,6 +48,8 @@ napi_value EncryptAsync(napi_env env, napi_callback_info info);
 napi_value DecryptAsync(napi_env env, napi_callback_info info);
 napi_value Verify(napi_env env, napi_callback_info info);
 napi_value CreateSchema(napi_env env, napi_callback_info info);
+napi_value NewCall(napi_env env, napi_callback_info info);
+napi_value CancelCall(napi_env env, napi_callback_info info);
 
 // serving.cc
 napi_value Answer(napi_env env, napi_callback_info info);
@@ -102,6 +104,7 @@ void CallBack(napi_env env, const Napi::FunctionReference &function, size_t coun
 
 constexpr char kExpectedSession[] = "session: expected the number that openSession returned.";
 constexpr char kExpectedData[] = "data: expected a string or Uint8Array.";
+constexpr char kExpectedCall[] = "call: expected the number that newCall returned.";
 constexpr char kExpectedRecord[] = "record: expected a string or Uint8Array.";
 
 }  // namespace asherah

@@ -78,11 +78,18 @@ bool Environment::Start() {
   }
 
   auto drain = [](napi_env env, napi_value, void *context, void *) {
-    if (env != nullptr) static_cast<Environment *>(context)->Drain();
+    auto *environment = static_cast<Environment *>(context);
+    if (env != nullptr) environment->Drain(environment->wake_again_);
+  };
+  auto drain_again = [](napi_env env, napi_value, void *context, void *) {
+    auto *environment = static_cast<Environment *>(context);
+    if (env != nullptr) environment->Drain(environment->wake_);
   };
   if (napi_create_string_utf8(env_, "asherah", NAPI_AUTO_LENGTH, &name) != napi_ok ||
       napi_create_threadsafe_function(env_, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, drain, &wake_) !=
-          napi_ok) {
+          napi_ok ||
+      napi_create_threadsafe_function(env_, nullptr, nullptr, name, 0, 1, nullptr, nullptr, this, drain_again,
+                                      &wake_again_) != napi_ok) {
     ThrowNodeApiFailed(env_, "napi_create_threadsafe_function");
     return false;
   }
@@ -100,7 +107,8 @@ bool Environment::Start() {
     ThrowNodeApiFailed(env_, "napi_add_env_cleanup_hook");
     return false;
   }
-  if (napi_unref_threadsafe_function(env_, wake_) != napi_ok) {
+  if (napi_unref_threadsafe_function(env_, wake_) != napi_ok ||
+      napi_unref_threadsafe_function(env_, wake_again_) != napi_ok) {
     ThrowNodeApiFailed(env_, "napi_unref_threadsafe_function");
     return false;
   }
@@ -154,14 +162,13 @@ void Environment::PostQuietly(std::unique_ptr<Event> event) {
   if (quiet_events_.size() == 1) (void)napi_call_threadsafe_function(wake_, nullptr, napi_tsfn_nonblocking);
 }
 
-void Environment::Drain() {
+void Environment::Drain(napi_threadsafe_function next) {
   Holder self = shared_from_this();
   std::vector<std::unique_ptr<Event>> events, quiet_events;
   {
     std::lock_guard<std::mutex> lock(mutex_);
     events.swap(events_);
     quiet_events.swap(quiet_events_);
-    has_events_ = false;
   }
   std::move(quiet_events.begin(), quiet_events.end(), std::back_inserter(events));
   for (auto &event : events) {
@@ -171,8 +178,15 @@ void Environment::Drain() {
     event.reset();
     (void)napi_close_handle_scope(env_, scope);
   }
-  // What came in meanwhile has its own wake-up under way.
-  KeepAlive(calls_under_way_ > 0 || has_events_.load());
+  bool more;
+  {
+    std::lock_guard<std::mutex> lock(mutex_);
+    more = !events_.empty();
+    has_events_ = more;
+  }
+  // Not by the function that called us: Node.js calls that one again, up to a thousand times, before its event loop turns.
+  if (more) (void)napi_call_threadsafe_function(next, nullptr, napi_tsfn_nonblocking);
+  KeepAlive(calls_under_way_ > 0 || more);
 }
 
 void Environment::CallStarted() {

@@ -53,6 +53,8 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   /** While asynchronous calls are under way the process stays alive. */
   void CallStarted();
+  /** A number that no other call of this environment has had. */
+  uint64_t NewCall() { return ++last_call_; }
   /** From Event::Deliver. */
   void CallEnded() { calls_under_way_--; }
 
@@ -91,14 +93,17 @@ class Environment : public std::enable_shared_from_this<Environment> {
 
   bool Start();
   void Close();
-  void Drain();
+  /** Delivers what there is now; what comes in meanwhile is for `next`. */
+  void Drain(napi_threadsafe_function next);
   void KeepAlive(bool alive);
 
   const napi_env env_;
   const uint64_t id_;
   napi_threadsafe_function wake_ = nullptr;
+  napi_threadsafe_function wake_again_ = nullptr;
   Napi::FunctionReference allocate_buffer_;
   size_t calls_under_way_ = 0;
+  uint64_t last_call_ = 0;
   bool keeps_alive_ = false;
 
   std::mutex mutex_;

@@ -18,6 +18,8 @@ describe('the functions of the addon', function () {
 
   it('hand events to listeners, and to nobody else', () => passes(fixture, 'listeners'));
 
+  it('end calls that are cancelled, and no others', () => passes(fixture, 'cancellation'));
+
   it('hand requests to whom they are for, and take only answers that fit', () => passes(fixture, 'requests'));
 
   it('know a handle that is stale or invented', () => passes(fixture, 'stale handles'));

@@ -261,8 +261,14 @@ func asherah_stats(_ C.uint64_t, out *C.uint8_t, outCap C.size_t) C.int64_t {
 	return C.int64_t(copy(view(out, outCap), text))
 }
 
-// What the benchmark does not use: no signal comes, nothing is asked of AWS or JavaScript, no factory has a file, none is
-// shared, and nobody listens.
+// What the benchmark does not use: no signal comes, no call is cancelled or takes turns, nothing is asked of AWS or JavaScript,
+// no factory has a file, none is shared, and nobody listens.
+
+//export asherah_cancel
+func asherah_cancel(C.uint64_t, C.uint64_t) {}
+
+//export asherah_turn_end
+func asherah_turn_end(C.uint64_t) {}
 
 //export asherah_prepare_thread
 func asherah_prepare_thread() {}

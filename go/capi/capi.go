@@ -263,6 +263,7 @@ func asherah_env_close(env C.uint64_t) {
 }
 
 func closeEnv(env uint64) {
+	turns.closeEnv(env)
 	listeners.close(func(_ uint64, l *listener) bool { return l.env == env })
 	for number, f := range factories.all() {
 		if f.env == env {

@@ -13,16 +13,55 @@ import "C"
 import (
 	"context"
 	"encoding/json"
+	"sync/atomic"
 
+	"asherah-napi/envelope"
 	"asherah-napi/fault"
 )
 
+var underWay atomic.Int64
+
 //export asherah_submit
 func asherah_submit(job *C.asherah_job) {
+	ctx, done := calls.begin(uint64(job.env), uint64(job.call))
+	var own *turn
+	if job.in_len > largeFrom {
+		own = turns.join(ctx, uint64(job.env))
+	}
+	underWay.Add(1)
 	go func() {
-		run(context.Background(), job)
+		if own == nil {
+			run(ctx, job)
+		} else {
+			runInTurn(own, job)
+		}
+		done()
+		underWay.Add(-1)
 		C.host_job_done(&host, job)
 	}()
+}
+
+func runInTurn(own *turn, job *C.asherah_job) {
+	if own.await() != nil {
+		job.result = C.ASHERAH_CANCELLED
+		return
+	}
+	run(own, job)
+	if own.has {
+		job.has_turn = 1 // until the environment has taken the result
+	}
+}
+
+//export asherah_turn_end
+func asherah_turn_end(env C.uint64_t) {
+	defer recoverTo(nil, func() {})
+	turns.end(uint64(env))
+}
+
+//export asherah_cancel
+func asherah_cancel(env, call C.uint64_t) {
+	defer recoverTo(nil, func() {})
+	calls.cancel(uint64(env), uint64(call))
 }
 
 func run(ctx context.Context, job *C.asherah_job) {
@@ -36,7 +75,10 @@ func run(ctx context.Context, job *C.asherah_job) {
 	default:
 		err = fault.New(fault.Internal, "unknown operation %d", int(job.op))
 	}
-	if err != nil {
+	switch {
+	case err == envelope.ErrCancelled:
+		job.result = C.ASHERAH_CANCELLED
+	case err != nil:
 		job.result = failed(&job.error, err)
 	}
 }

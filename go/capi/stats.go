@@ -18,10 +18,11 @@ func statsOf(number uint64) []byte {
 			Factories    int    `json:"factories"`
 			Sessions     int    `json:"sessions"`
 			Listeners    int    `json:"listeners"`
+			Calls        int64  `json:"calls"`    // asynchronous ones under way
 			KeySlots     int    `json:"keySlots"` // in use; a few belong to no key but to calls
 			MemoryLocked bool   `json:"memoryLocked"`
 			KeyExpansion string `json:"keyExpansion"` // "in place" or "plain", see package aesgcm
-		}{factories.len(), sessions.len(), listeners.len(), lockedmem.InUse(), lockedmem.LockFailure() == nil, aesgcm.Mode}
+		}{factories.len(), sessions.len(), listeners.len(), underWay.Load(), lockedmem.InUse(), lockedmem.LockFailure() == nil, aesgcm.Mode}
 	} else if f, ok := factories.get(number); ok {
 		v = f.envelope.Stats()
 	} else {

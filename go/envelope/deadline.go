@@ -4,6 +4,7 @@ package envelope
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"asherah-napi/fault"
@@ -38,7 +39,13 @@ func (f *Factory) callContext(ctx context.Context) (context.Context, context.Can
 	return context.WithTimeout(ctx, f.RequestTimeout)
 }
 
+// ErrCancelled says that the caller's context was cancelled while the call waited. Of such a call nobody is told.
+var ErrCancelled = errors.New("the call was cancelled")
+
 // tooLate is the error of a caller who can't wait for a load any longer.
 func (f *Factory) tooLate(err error) error {
+	if err == context.Canceled {
+		return ErrCancelled
+	}
 	return fault.Wrap(fault.Metastore, err, "requestTimeout: neither metastore nor KMS gave a key within %s", f.RequestTimeout.Round(time.Millisecond))
 }

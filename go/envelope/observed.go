@@ -18,7 +18,7 @@ import (
 
 // called tells of one call that ended.
 func (f *Factory) called(kind observe.Kind, watched bool, began moment, err error) {
-	if err == ErrCold {
+	if err == ErrCold || err == ErrCancelled {
 		return
 	}
 	var code fault.Code

@@ -28,16 +28,30 @@ func (f *Factory) takeScratch() (*scratch, error) {
 	if sc := idle[place()].Swap(nil); sc != nil {
 		return sc, nil
 	}
+	sc := &scratch{}
+	return sc, sc.wake(f)
+}
+
+// sleep lets go of the locked memory while a call waits for a key: thousands may wait, and there may be little of it.
+func (sc *scratch) sleep() {
+	sc.slot.Free()
+	sc.slot = nil
+}
+
+func (sc *scratch) wake(f *Factory) error {
 	slot, err := f.slot()
 	if err != nil {
-		return nil, err
+		return err
 	}
-	sc := &scratch{slot: slot, random: (*[56]byte)(slot.Scratch())}
+	sc.slot, sc.random = slot, (*[56]byte)(slot.Scratch())
 	sc.cipher.Attach(slot.Key())
-	return sc, nil
+	return nil
 }
 
 func (sc *scratch) giveBack() {
+	if sc.slot == nil { // the call failed asleep
+		return
+	}
 	sc.slot.Wipe()
 	aesgcm.ClearRegisters()
 	if !idle[place()].CompareAndSwap(nil, sc) {

@@ -129,13 +129,37 @@ func (s *Session) keyForEncrypt(ctx context.Context, now moment, cold error, wat
 	if cold != nil {
 		return nil, cold
 	}
-	ctx, cancel := s.f.callContext(ctx)
+	k, err := s.await(ctx, func(ctx context.Context) (*key, error) { return s.f.intermediate.latest(ctx, s.keyID) })
+	if err != nil {
+		return nil, err
+	}
+	s.hold(&s.encryptKey, k)
+	return k, nil
+}
+
+// Waiter is what a call's context may be too: somebody who has something to give up while the call waits for a key.
+type Waiter interface {
+	Leave()
+	Return() error
+}
+
+// await runs load, which may wait for the metastore and the KMS.
+func (s *Session) await(ctx context.Context, load func(context.Context) (*key, error)) (*key, error) {
+	waiter, _ := ctx.(Waiter)
+	if waiter != nil {
+		waiter.Leave()
+	}
+	limited, cancel := s.f.callContext(ctx)
 	defer cancel()
-	k, err := s.f.intermediate.latest(ctx, s.keyID)
+	k, err := load(limited)
+	if err == nil && waiter != nil {
+		if err = waiter.Return(); err != nil {
+			k.release()
+		}
+	}
 	if err != nil {
 		return nil, s.f.closedOr(err)
 	}
-	s.hold(&s.encryptKey, k)
 	return k, nil
 }
 
@@ -198,7 +222,7 @@ func (s *Session) open(ctx context.Context, cold error, watched bool, sc *scratc
 	if len(sealedKey) != record.KeySize || len(data) < aesgcm.Overhead {
 		return 0, fault.New(fault.InvalidRecord, "record: expected Key of %d bytes and Data of %d or more, got %d and %d", record.KeySize, aesgcm.Overhead, len(sealedKey), len(data))
 	}
-	k, err := s.keyForDecrypt(ctx, parent, cold, watched)
+	k, err := s.keyForDecrypt(ctx, parent, cold, watched, sc)
 	if err != nil {
 		return 0, err
 	}
@@ -215,7 +239,7 @@ func (s *Session) open(ctx context.Context, cold error, watched bool, sc *scratc
 	return len(plaintext), nil
 }
 
-func (s *Session) keyForDecrypt(ctx context.Context, meta record.KeyMeta, cold error, watched bool) (*key, error) {
+func (s *Session) keyForDecrypt(ctx context.Context, meta record.KeyMeta, cold error, watched bool, sc *scratch) (*key, error) {
 	for _, held := range [...]*atomic.Pointer[key]{&s.encryptKey, &s.decryptKey} {
 		if k := held.Load(); k != nil && k.created == meta.Created && k.id == meta.ID && k.acquire() {
 			if watched {
@@ -233,11 +257,14 @@ func (s *Session) keyForDecrypt(ctx context.Context, meta record.KeyMeta, cold e
 		if cold != nil {
 			return nil, cold
 		}
-		ctx, cancel := s.f.callContext(ctx)
-		defer cancel()
 		var err error
-		if k, err = s.f.intermediate.exact(ctx, meta); err != nil {
-			return nil, s.f.closedOr(err)
+		sc.sleep()
+		if k, err = s.await(ctx, func(ctx context.Context) (*key, error) { return s.f.intermediate.exact(ctx, meta) }); err != nil {
+			return nil, err
+		}
+		if err = sc.wake(s.f); err != nil {
+			k.release()
+			return nil, err
 		}
 	}
 	s.hold(&s.decryptKey, k)

@@ -8,6 +8,7 @@ import {
   type AsherahErrorCode,
   type AsherahWarning,
   type AsherahWarningCode,
+  type CallOptions,
   type Data,
   type DataRowRecord,
   type LoadCloudOptions,
@@ -97,6 +98,8 @@ async function main(): Promise<void> {
       assert.deepEqual(await session.decryptAsync(each), bytes);
     }
   }
+  const options: CallOptions = { signal: AbortSignal.timeout(60_000) };
+  await session.decryptAsync(await session.encryptAsync('text', options), options);
   const text: string = session.decryptString(session.encrypt('text'));
   assert.equal(await session.decryptStringAsync(session.encrypt('text')), text);
 
