@@ -24,6 +24,7 @@ let forget: (session: Session) => void;
  * fail with `ERR_ASHERAH_CLOSED`, `ERR_ASHERAH_WRONG_RECEIVER`, `ERR_ASHERAH_INVALID_ARGUMENT`, `ERR_ASHERAH_TOO_LARGE`,
  * and, when keys have to be loaded, with `ERR_ASHERAH_KEY_NOT_FOUND`, `ERR_ASHERAH_INVALID_KEY_RECORD`,
  * `ERR_ASHERAH_KMS`, `ERR_ASHERAH_KEY_STALE` and `ERR_ASHERAH_METASTORE`, `_BUSY`, `_READ_ONLY` or `_FULL`.
+ * Synchronous ones also with `ERR_ASHERAH_WOULD_BLOCK`, where a KMS or metastore of your own returns promises.
  *
  * The synchronous methods block the thread while keys are loaded; the asynchronous ones never do. An asynchronous call
  * takes a copy of its input: the buffer may be changed as soon as the method returns.
