@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The fear: the failure of a KMS or a metastore in JavaScript is hidden, or an answer that is none is taken for one.
+// The fear: a KMS or a metastore in JavaScript fails, or answers nonsense, and that is hidden, or taken for another answer.
 
 const assert = require('node:assert/strict');
 const { AsherahError, SessionFactory } = require('asherah-napi');

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 
-// The fear: a KMS or a metastore in JavaScript is asked for something else than its documentation says, an answer of it is taken
-// for another one, or the rows that it keeps are no rows of Asherah. (Its failures: providers-failures.)
+// The fear: a KMS or a metastore in JavaScript is asked for something else than its documentation says, or the rows that it keeps
+// are no rows of Asherah.
 
 const assert = require('node:assert/strict');
 const fs = require('node:fs');

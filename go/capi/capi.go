@@ -104,9 +104,7 @@ func openFactory(env uint64, text, masterKey []byte) (uint64, error) {
 		tell(string(code), message)
 		f.sink.Log(observe.Warn, targetOf(code), code, message)
 	}
-	if config.KMS.Type == "provider" || config.Metastore.Type == "provider" {
-		f.provider = provider.NewClient(desks.of(env))
-	}
+	f.provider = providerOf(config, env)
 	opened, err := openParts(config, Surroundings{
 		MasterKey:       masterKey,
 		Warn:            warn,

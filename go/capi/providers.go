@@ -57,6 +57,14 @@ func (t *deskTable) close(env uint64) {
 	}
 }
 
+// providerOf is what asks the functions of a configuration; nil: it has none.
+func providerOf(config *Config, env uint64) *provider.Client {
+	if config.KMS.Type != "provider" && config.Metastore.Type != "provider" {
+		return nil
+	}
+	return provider.NewClient(desks.of(env))
+}
+
 // firstTry is the context of what a synchronous call does before it is known to need more. It never waits.
 var firstTry = waiting.Call(0)
 

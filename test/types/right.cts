@@ -11,8 +11,10 @@ import {
   type CallOptions,
   type Data,
   type DataRowRecord,
+  type KeyManagementService,
   type LoadCloudOptions,
   loadCloud,
+  type Metastore,
   type Session,
   SessionFactory,
   type SessionFactoryConfig,
@@ -25,6 +27,21 @@ const required: SessionFactoryConfig = {
   kms: 'test-debug-static',
   metastore: 'test-debug-memory',
 };
+const kms: KeyManagementService = {
+  encryptKey: (key: Uint8Array) => Uint8Array.from(key),
+  decryptKey: async (encrypted) => Buffer.from(encrypted),
+};
+const rows = new Map<string, string>();
+const metastore: Metastore = {
+  load: (id: string, created: number) => rows.get(`${id} ${created}`),
+  loadLatest: async () => null,
+  store: (id, created, keyRecord) => {
+    rows.set(`${id} ${created}`, keyRecord);
+    return true;
+  },
+};
+new SessionFactory({ ...required, kms, metastore }).close();
+
 const cloud: Required<SessionFactoryConfig> = {
   ...required,
   kms: 'aws',
