@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-import { type OptionName, optionNames } from './option-checks.js';
+import { checks, type OptionName, optionNames } from './option-checks.js';
 
 const irregular = new Map<OptionName, string>([
   ['kms', 'KMS'],
@@ -16,11 +16,12 @@ export function isPascal(spelling: string): boolean {
   return /^[A-Z]/.test(spelling);
 }
 
-/** Made at the first configuration, not while the package is loaded. A map, since objects know `constructor` and more. */
+/** Made for the first name in another spelling. A map, since objects know `constructor` and more. */
 let bySpelling: Map<string, OptionName> | undefined;
 
 /** The option of that name: in camelCase, PascalCase, or with `DB` for `Db`, as `asherah` 4 also accepts it. */
 export function optionNamed(spelling: string): OptionName | undefined {
+  if (Object.hasOwn(checks, spelling)) return spelling as OptionName;
   bySpelling ??= new Map(
     optionNames.flatMap((name) => [name, name.replace('Db', 'DB'), pascalName(name)].map((each) => [each, name])),
   );
