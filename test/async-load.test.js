@@ -88,10 +88,10 @@ describe('many asynchronous calls', () => {
     });
     for (; !isDone; turns++) await turn();
     await all;
-    // As many as are worked at may overtake each other: one for each processor, and one more.
-    for (const [place, i] of order.entries()) {
-      assert.ok(Math.abs(place - i) <= 2 * (availableParallelism() + 1), `${i} was ${place}th`);
-    }
+    // As many as are worked at may overtake each other: one for each processor, and one more. A thread that the system holds up
+    // overtakes nobody, but many overtake it: so on the average.
+    const moved = order.reduce((sum, i, place) => sum + Math.abs(place - i), 0) / order.length;
+    assert.ok(moved <= availableParallelism() + 1, `${moved} places on the average`);
     assert.ok(turns > 300 / (availableParallelism() + 1) / 4, `${turns} turns`);
   });
 
